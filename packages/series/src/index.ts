@@ -1,0 +1,50 @@
+export {
+  checkSampleRate,
+  convertIndex,
+  convertIndexCeil,
+  convertIndexFloor,
+  formatNs,
+  GRID_TOLERANCE_NS,
+  indexToNs,
+  indexToSeconds,
+  nearestIndex,
+  nsToIndex,
+  nsToSeconds,
+  secondsToIndex,
+  secondsToNs,
+} from "./clock.ts";
+export { invalidOption, isStrainflowError, StrainflowError } from "./errors.ts";
+export type { Flow, FlowStage } from "./flow.ts";
+export type {
+  InferCall,
+  InferListener,
+  InferRequest,
+  InferResponse,
+  InferStream,
+  SequenceControl,
+  StreamingModel,
+  StreamingSpec,
+} from "./infer-stream.ts";
+export type { Reader, Writer } from "./reader.ts";
+export { difference, intersection, type Segment, totalLength, union } from "./segment.ts";
+export { composeReach, type RatedReach, type Reach, type Step, type StepState } from "./step.ts";
+export { type Datatype, elementCount, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
+export {
+  type Block,
+  checkContinues,
+  endNs,
+  endOf,
+  type Gap,
+  type GapCategory,
+  type GapReason,
+  gapCategory,
+  onGrid,
+  type Quantity,
+  type SampleArray,
+  type StreamFormat,
+  sliceBlock,
+  startNs,
+  type TimeSeries,
+  timeSeries,
+} from "./time-series.ts";
+export { gpsToUtc, utcToGps } from "./utc.ts";

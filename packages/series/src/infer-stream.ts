@@ -1,0 +1,84 @@
+import type { Tensor, TensorSpec } from "./tensor.ts";
+
+/** The place of a request in its sequence. A sequence belongs to its id, not to a connection. */
+export interface SequenceControl {
+  /** Never 0 and never empty: Triton takes both to mean "none". */
+  readonly id: bigint | string;
+  /** First of its sequence: every state begins anew. */
+  readonly start: boolean;
+  /** Last of its sequence: its slot is free again. */
+  readonly end: boolean;
+}
+
+export interface InferRequest {
+  /** Comes back with the response. Unique among what is in flight. */
+  readonly id: string;
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly sequence?: SequenceControl;
+  /** Names of the outputs wanted; all of them when absent. */
+  readonly outputs?: readonly string[];
+}
+
+/** The answer to one request: outputs, or why there are none. A refused request does not end the stream. */
+export interface InferResponse {
+  readonly id: string;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly error?: Error;
+}
+
+/** Who is told what a stream brings. Calls come one at a time and never from inside `send`. */
+export interface InferListener {
+  /** In request order. */
+  response(response: InferResponse): void;
+  /** `send` may go on after it had answered `false`. */
+  drain?(): void;
+  /** The stream is lost: nothing more will come, and what was in flight has no answer. */
+  lost(error: Error): void;
+  /** The other side has answered everything and closed. */
+  closed?(): void;
+}
+
+export interface InferCall {
+  /** Sends a request. `false`: wait for `drain` before the next one. */
+  send(request: InferRequest): boolean;
+  /** No more requests; responses still due will come, then `closed`. */
+  end(): void;
+  /** Gives the stream up at once. No listener is called after it. */
+  cancel(): void;
+}
+
+/**
+ * How sequences reach a model: one ordered, bidirectional call.
+ *
+ * The gRPC client, the embedded server in-process, a recorded run and a test's fake all satisfy it.
+ */
+export interface InferStream {
+  /** Opens a call. Failure to connect is told to `listener.lost`. */
+  open(listener: InferListener): InferCall;
+}
+
+/** What a model says about streaming; from its configuration's parameters (`strainflow.*`) or from its states. */
+export interface StreamingSpec {
+  /** The input that takes the update: `[1, channels, strideSize × batchSize]`, or `[streams, channels, …]`. */
+  readonly input: TensorSpec;
+  /** Hz of the stream. */
+  readonly sampleRate: number;
+  readonly channels: readonly string[];
+  /** Samples between two outputs. */
+  readonly strideSize: number;
+  /** Outputs per request. */
+  readonly batchSize: number;
+  /** How far back an output depends on input, in samples of the stream, counted from the end of its stride. */
+  readonly memory: number;
+  /** How far an output's time lies behind the end of the newest input used for it, in samples of the stream. */
+  readonly latency: number;
+}
+
+/** A model that a pipeline can push a stream through. */
+export interface StreamingModel extends InferStream {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly streaming: StreamingSpec;
+}
