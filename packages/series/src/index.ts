@@ -25,6 +25,7 @@ export type {
   StreamingModel,
   StreamingSpec,
 } from "./infer-stream.ts";
+export type { Inference, InferenceBlock } from "./inference.ts";
 export type { Reader, Writer } from "./reader.ts";
 export { difference, intersection, type Segment, totalLength, union } from "./segment.ts";
 export { composeReach, type RatedReach, type Reach, type Step, type StepState } from "./step.ts";

@@ -68,9 +68,16 @@ export interface StreamingSpec {
   readonly strideSize: number;
   /** Outputs per request. */
   readonly batchSize: number;
-  /** How far back an output depends on input, in samples of the stream, counted from the end of its stride. */
+  /**
+   * How far back the state reaches, in samples of the stream: the output of stride `[a, a + strideSize)` depends on
+   * `[a − memory, a + strideSize)`. A snapshotter of snapshots L has `L − strideSize`; an average over N updates of U
+   * samples behind it adds `(N − 1)·U`.
+   */
   readonly memory: number;
-  /** How far an output's time lies behind the end of the newest input used for it, in samples of the stream. */
+  /**
+   * The output of stride `[a, a + strideSize)` stands for the stretch that begins at `a − latency`;
+   * a whole number of strides.
+   */
   readonly latency: number;
 }
 
