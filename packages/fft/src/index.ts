@@ -1,1 +1,2 @@
-export {};
+export { type ComplexFft, createComplexFft } from "./complex-fft.ts";
+export { createRealFft, type RealFft } from "./real-fft.ts";
