@@ -1,0 +1,151 @@
+import type { ModelConfig, ModelSequenceBatching_State } from "@strainflow/proto";
+
+/** What the configuration of a model, or of the steps of an ensemble, says about an input that is streamed. */
+export interface DerivedStream {
+  /** Name of the model's or ensemble's input. */
+  readonly input: string;
+  readonly channelCount: number | undefined;
+  /** Samples per request. */
+  readonly requestSize: number | undefined;
+  /** Snapshots per request. */
+  readonly batchSize: number | undefined;
+  /** Samples of a snapshot. */
+  readonly snapshotSize: number | undefined;
+  /** `strainflow.*` parameters of the step that keeps the snapshot. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** Configurations by model name: the model's own and those of its steps, also of nested ensembles. */
+export type Configs = ReadonlyMap<string, ModelConfig>;
+
+/**
+ * The inputs that a snapshotter takes its updates from.
+ *
+ * A snapshotter is a sequence-batched model with a state `[…, C, L]`, an input `[…, C, S·B]` and outputs `[B, Cj, L]`
+ * whose channels add up to C: hermes' convention, whatever the names. In an ensemble it counts where one of the
+ * ensemble's own inputs feeds it.
+ */
+export function deriveStreams(config: ModelConfig, configs: Configs): readonly DerivedStream[] {
+  return streamsOf(config, configs, new Set());
+}
+
+/** What averaging steps add to a model. */
+export interface Averaging {
+  /** How many strides before its own one an output reaches back: N − 1, summed over all averaging steps. */
+  readonly strides: number;
+  /** Output samples per stride: U of the last averaging step, 1 where there is none. */
+  readonly updateSize: number;
+}
+
+/**
+ * The averaging steps of a model or ensemble.
+ *
+ * An averager is a sequence-batched model with an input `[B, …, N·U or more]`, an output `[1, …, U·B]` and a state
+ * of `(N + B − 1)·U`. `undefined` if a step looks like one and its sizes do not work out.
+ */
+export function deriveAveraging(config: ModelConfig, configs: Configs): Averaging | undefined {
+  return averagingOf(config, configs, new Set());
+}
+
+function streamsOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<string>): DerivedStream[] {
+  if (config.schedulingChoice.case !== "ensembleScheduling") return snapshotterStreams(config);
+  const own = new Set(config.input.map((input) => input.name));
+  const inside = new Set([...outer, config.name]);
+  const found: DerivedStream[] = [];
+  for (const step of config.schedulingChoice.value.step) {
+    const model = configs.get(step.modelName);
+    if (model === undefined || inside.has(step.modelName)) continue;
+    for (const stream of streamsOf(model, configs, inside)) {
+      const input = step.inputMap[stream.input];
+      if (input !== undefined && own.has(input)) found.push({ ...stream, input });
+    }
+  }
+  return found;
+}
+
+function averagingOf(
+  config: ModelConfig,
+  configs: Configs,
+  outer: ReadonlySet<string>,
+): Averaging | undefined {
+  if (config.schedulingChoice.case !== "ensembleScheduling") return averagerSizes(config);
+  const inside = new Set([...outer, config.name]);
+  let { strides, updateSize } = NO_AVERAGING;
+  for (const step of config.schedulingChoice.value.step) {
+    const model = configs.get(step.modelName);
+    if (model === undefined || inside.has(step.modelName)) continue;
+    const one = averagingOf(model, configs, inside);
+    if (one === undefined) return undefined;
+    strides += one.strides;
+    if (one.strides > 0) updateSize = one.updateSize;
+  }
+  return { strides, updateSize };
+}
+
+const NO_AVERAGING: Averaging = { strides: 0, updateSize: 1 };
+
+function snapshotterStreams(config: ModelConfig): DerivedStream[] {
+  const found: DerivedStream[] = [];
+  for (const state of statesOf(config)) {
+    const stateDims = state.dims.map(Number);
+    const rank = stateDims.length;
+    const channelCount = fixed(stateDims.at(-2));
+    if (rank < 2 || channelCount === undefined) continue;
+    for (const input of updateInputs(config)) {
+      const dims = input.dims.map(Number);
+      if (dims.length !== rank || dims.at(-2) !== channelCount || (rank > 2 && dims[0]! > 1)) continue;
+      const outputs = config.output
+        .filter(({ dims: d }) => d.length === rank)
+        .map(({ dims: d }) => d.map(Number));
+      const channels = outputs.reduce((sum, d) => sum + (d.at(-2) ?? 0), 0);
+      if (channels !== channelCount) continue;
+      found.push({
+        input: input.name,
+        channelCount,
+        requestSize: fixed(dims.at(-1)),
+        // With max_batch_size the dims leave the batch out, and the number of snapshots with it.
+        batchSize: rank > 2 ? fixed(outputs[0]?.[0]) : undefined,
+        snapshotSize: fixed(outputs[0]?.at(-1)) ?? fixed(stateDims.at(-1)),
+        parameters: strainflowParameters(config),
+      });
+    }
+  }
+  return found;
+}
+
+function averagerSizes(config: ModelConfig): Averaging | undefined {
+  const states = statesOf(config);
+  if (states.length === 0 || snapshotterStreams(config).length > 0) return NO_AVERAGING;
+  const stateSize = fixed(Number(states[0]!.dims.at(-1) ?? -1n));
+  const batchSize = fixed(Number(updateInputs(config)[0]?.dims[0] ?? -1n));
+  const outputSize = fixed(Number(config.output[0]?.dims.at(-1) ?? -1n));
+  if (stateSize === undefined || batchSize === undefined || outputSize === undefined) return undefined;
+  const updateSize = outputSize / batchSize;
+  const strides = stateSize / updateSize - batchSize;
+  return Number.isInteger(updateSize) && Number.isInteger(strides) && strides >= 0
+    ? { strides, updateSize }
+    : undefined;
+}
+
+function statesOf(config: ModelConfig): readonly ModelSequenceBatching_State[] {
+  return config.schedulingChoice.case === "sequenceBatching" ? config.schedulingChoice.value.state : [];
+}
+
+function updateInputs(config: ModelConfig): ModelConfig["input"] {
+  const states = new Set(statesOf(config).map((state) => state.inputName));
+  return config.input.filter((input) => !states.has(input.name));
+}
+
+const PREFIX = "strainflow.";
+
+/** The `strainflow.*` parameters of a configuration, without their prefix. */
+export function strainflowParameters(config: ModelConfig): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [key, { stringValue }] of Object.entries(config.parameters))
+    if (key.startsWith(PREFIX)) found.set(key.slice(PREFIX.length), stringValue);
+  return found;
+}
+
+function fixed(size: number | undefined): number | undefined {
+  return size === undefined || size < 1 ? undefined : size;
+}

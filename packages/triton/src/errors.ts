@@ -1,0 +1,62 @@
+import { StrainflowError } from "@strainflow/series";
+
+/** Why a stream was given up. */
+export type LostReason =
+  /** No connection could be made within `connectTimeoutMs`. */
+  | "connect"
+  /** The connection or the call ended while it was in use; CANCELLED by the other side counts too. */
+  | "transport"
+  /** Requests were in flight and nothing came back within `responseTimeoutMs`. */
+  | "watchdog"
+  /** A response could not be parsed: what follows on this stream cannot be trusted. */
+  | "malformed";
+
+interface LostFacts {
+  readonly address: string;
+  readonly modelName: string;
+  readonly reason: LostReason;
+  readonly message: string;
+  /** Id of the oldest request without an answer. */
+  readonly requestId?: string | undefined;
+  readonly sequenceId?: bigint | string | undefined;
+  readonly inFlight: number;
+  readonly cause?: unknown;
+}
+
+/** `stream-lost`: nothing more will come on this call, and what was in flight has no answer. */
+export function streamLost(facts: LostFacts): StrainflowError {
+  const { address, modelName, reason, message, requestId, sequenceId, inFlight, cause } = facts;
+  const sequence = sequenceId === undefined ? "" : `, sequence ${sequenceId}`;
+  return new StrainflowError(
+    "stream-lost",
+    `the stream to model "${modelName}" at ${address} is lost (${message}${sequence}; ${inFlight} requests unanswered); ` +
+      "end the sequence by its id, and begin a new one on a new stream",
+    { cause, details: { address, modelName, reason, requestId, sequenceId, inFlight } },
+  );
+}
+
+/** `infer-refused`: the server answered one request with an error; the stream goes on. */
+export function inferRefused(facts: {
+  readonly modelName: string;
+  readonly requestId: string;
+  readonly sequenceId?: bigint | string | undefined;
+  readonly message: string;
+}): StrainflowError {
+  const { modelName, requestId, sequenceId, message } = facts;
+  const sequence = sequenceId === undefined ? "" : ` of sequence ${sequenceId}`;
+  return new StrainflowError(
+    "infer-refused",
+    `model "${modelName}" refused request ${requestId || "(without id)"}${sequence}: ${message}`,
+    { details: { modelName, requestId, sequenceId, serverMessage: message } },
+  );
+}
+
+/** `malformed-response`: bytes from the server that are not what the protocol says. */
+export function malformedResponse(message: string, details: Record<string, unknown> = {}): StrainflowError {
+  return new StrainflowError("malformed-response", message, { details });
+}
+
+/** `invalid-request`: a request that cannot be put on the wire. */
+export function invalidRequest(message: string, details: Record<string, unknown> = {}): StrainflowError {
+  return new StrainflowError("invalid-request", message, { details });
+}

@@ -1,0 +1,180 @@
+import type { InferCall, InferListener, InferRequest } from "@strainflow/series";
+import { inferRefused, invalidRequest, type LostReason, streamLost } from "./errors.ts";
+import { createInFlight } from "./in-flight.ts";
+import type { RequestEncoder } from "./request-encoder.ts";
+import type { DecodedResponse, ResponseDecoder } from "./response-decoder.ts";
+import type { Transport, TransportCall } from "./transport.ts";
+import { createWatchdog } from "./watchdog.ts";
+
+/** Limits of one stream. */
+export interface StreamLimits {
+  /**
+   * Bytes sent and not yet answered at which `send` answers `false`. Default 64 MiB: 64 updates of 1 MiB, more than
+   * any server needs to stay busy, and little beside what a process has.
+   */
+  readonly maxBytesInFlight: number;
+  /**
+   * Requests that may wait for the socket before `send` answers `false`. Default 16: what Node's own object streams
+   * take.
+   */
+  readonly maxQueued: number;
+  /**
+   * Milliseconds without any response, while requests are in flight, after which the stream counts as lost. Default
+   * 30 000: longer than a model's slowest first request, shorter than anybody's patience.
+   */
+  readonly responseTimeoutMs: number;
+  /** Milliseconds that opening may wait for a connection. Default 10 000: a server that restarts is back by then. */
+  readonly connectTimeoutMs: number;
+}
+
+interface CallOptions {
+  readonly transport: Transport;
+  readonly modelName: string;
+  readonly encoder: RequestEncoder;
+  readonly decoder: ResponseDecoder;
+  readonly limits: StreamLimits;
+  readonly listener: InferListener;
+}
+
+/** One `ModelStreamInfer` call. */
+export function openInferCall(options: CallOptions): InferCall {
+  const { transport, modelName, encoder, decoder, limits, listener } = options;
+  const inFlight = createInFlight();
+  const watchdog = createWatchdog(limits.responseTimeoutMs, () =>
+    lose("watchdog", `no response for ${limits.responseTimeoutMs} ms`),
+  );
+  const queue: Buffer[] = [];
+  let call: TransportCall | undefined;
+  let writing = false;
+  let ended = false;
+  let done = false;
+  let blocked = false;
+  let lastSequenceId: bigint | string | undefined;
+
+  const full = (): boolean => queue.length >= limits.maxQueued || inFlight.bytes >= limits.maxBytesInFlight;
+
+  function pump(): void {
+    if (done || writing || call === undefined) return;
+    const message = queue.shift();
+    if (message !== undefined) {
+      writing = true;
+      call.write(message, written);
+    } else if (ended) call.end();
+  }
+
+  function written(): void {
+    writing = false;
+    pump();
+    unblock();
+  }
+
+  function unblock(): void {
+    if (done || !blocked || full()) return;
+    blocked = false;
+    listener.drain?.();
+  }
+
+  function finish(): void {
+    done = true;
+    queue.length = 0;
+    watchdog.rest();
+  }
+
+  function lose(reason: LostReason, message: string, cause?: unknown): void {
+    if (done) return;
+    finish();
+    call?.cancel();
+    // What a silent or broken connection carries is not to be trusted with the next stream.
+    if (reason !== "malformed") transport.discard();
+    const oldest = inFlight.oldest;
+    listener.lost(
+      streamLost({
+        address: transport.address,
+        modelName,
+        reason,
+        message,
+        requestId: oldest?.id,
+        sequenceId: oldest?.sequenceId ?? lastSequenceId,
+        inFlight: inFlight.count,
+        cause,
+      }),
+    );
+  }
+
+  function received(message: Buffer): void {
+    if (done) return;
+    let response: DecodedResponse;
+    try {
+      response = decoder.stream(message);
+    } catch (cause) {
+      lose("malformed", cause instanceof Error ? cause.message : String(cause), cause);
+      return;
+    }
+    const request = inFlight.settle(response.id);
+    watchdog.progress();
+    if (inFlight.count === 0) watchdog.rest();
+    const id = response.id === "" ? (request?.id ?? "") : response.id;
+    const { outputs, refusal } = response;
+    if (refusal !== "") {
+      const error = inferRefused({
+        modelName,
+        requestId: id,
+        sequenceId: request?.sequenceId,
+        message: refusal,
+      });
+      listener.response({ id, outputs, error });
+    } else if (response.error !== undefined) listener.response({ id, outputs, error: response.error });
+    else listener.response({ id, outputs });
+    unblock();
+  }
+
+  function closed(failure: Error | undefined): void {
+    if (done) return;
+    if (failure !== undefined) lose("transport", failure.message, failure);
+    else if (!ended || inFlight.count > 0) lose("transport", "the server closed the stream");
+    else {
+      finish();
+      listener.closed?.();
+    }
+  }
+
+  transport.ready(limits.connectTimeoutMs).then(
+    () => {
+      if (done) return;
+      call = transport.stream({ message: received, closed });
+      if (inFlight.count > 0) watchdog.watch();
+      pump();
+    },
+    (cause: unknown) =>
+      lose("connect", cause instanceof Error ? cause.message : `no connection: ${String(cause)}`, cause),
+  );
+
+  return {
+    send(request: InferRequest): boolean {
+      if (done) return false;
+      if (ended) throw invalidRequest(`request ${request.id} came after the end of its stream`);
+      if (request.id === "" || inFlight.has(request.id))
+        throw invalidRequest(
+          `request id "${request.id}" is ${request.id === "" ? "empty" : "in flight already"}; each needs its own`,
+        );
+      const message = encoder.encode(request);
+      lastSequenceId = request.sequence?.id ?? lastSequenceId;
+      if (inFlight.count === 0 && call !== undefined) watchdog.watch();
+      inFlight.add({ id: request.id, size: message.length, sequenceId: request.sequence?.id });
+      queue.push(message);
+      pump();
+      blocked = full();
+      return !blocked;
+    },
+    end() {
+      if (done || ended) return;
+      ended = true;
+      pump();
+    },
+    cancel() {
+      if (done) return;
+      finish();
+      call?.cancel();
+    },
+  };
+}
