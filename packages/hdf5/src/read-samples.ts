@@ -1,0 +1,117 @@
+import type { SampleArray } from "@strainflow/series";
+import { diagnose } from "./diagnostics.ts";
+import { hdf5Error } from "./errors.ts";
+import { enter } from "./instance.ts";
+import { isSeries, type OpenFile } from "./open-file.ts";
+
+/** A stretch of a dataset, in samples from its first. */
+export interface ReadRequest {
+  readonly path: string;
+  readonly dataset: string;
+  readonly from: number;
+  readonly count: number;
+  /** As described: a file that has changed since is refused. */
+  readonly byteSize: number;
+  readonly modifiedMs: number;
+}
+
+/** Part of a dataset that cannot be read, in samples from its first. */
+export interface BadStretch {
+  readonly from: number;
+  readonly to: number;
+  /** Of the first bad chunk; −1 where the dataset is stored in one piece. */
+  readonly chunk: number;
+  readonly reason: string;
+}
+
+export interface ReadResult {
+  /** `count` samples; what is bad is NaN. */
+  readonly data: SampleArray;
+  readonly bad: readonly BadStretch[];
+}
+
+/** The longest stretch that is read at once, in bytes: far below the 2 GiB that the wasm memory may grow to. */
+const READ_LIMIT = 1 << 28;
+
+/**
+ * Reads a stretch; where that fails, chunk by chunk.
+ *
+ * `reopen` gives the same file in an instance without a past; it is used after the engine has trapped.
+ */
+export async function readSamples(
+  open: () => OpenFile,
+  reopen: () => Promise<void>,
+  request: ReadRequest,
+): Promise<ReadResult> {
+  const { dataset, from, count } = request;
+  const chunkSize = check(open(), request);
+  const whole = readOnce(open(), dataset, from, count);
+  if (!("reason" in whole)) return { data: whole, bad: [] };
+  if (chunkSize === 0 || whole.tag !== "hdf5-damaged")
+    throw hdf5Error(whole.tag, `${request.path}: ${dataset} cannot be read: ${whole.reason}`, {
+      path: request.path,
+      dataset,
+    });
+  const data = Float64Array.from({ length: count }, () => Number.NaN);
+  let narrow = false;
+  const bad: BadStretch[] = [];
+  for (let chunk = Math.floor(from / chunkSize); chunk * chunkSize < from + count; chunk++) {
+    const first = Math.max(from, chunk * chunkSize);
+    const last = Math.min(from + count, (chunk + 1) * chunkSize);
+    if (open().instance.trapped || open().instance.failures > FAILURE_LIMIT) await reopen();
+    const part = readOnce(open(), dataset, first, last - first);
+    if ("reason" in part) bad.push({ from: first, to: last, chunk, reason: part.reason });
+    else {
+      data.set(part, first - from);
+      narrow = part instanceof Float32Array;
+    }
+  }
+  return { data: narrow ? Float32Array.from(data) : data, bad };
+}
+
+/** Every failure leaves a few handles open; a fresh instance is taken before they become many. */
+const FAILURE_LIMIT = 64;
+
+function readOnce(
+  open: OpenFile,
+  dataset: string,
+  from: number,
+  count: number,
+): SampleArray | ReturnType<typeof diagnose> {
+  try {
+    const read = enter(open.instance, (h5) =>
+      new h5.Dataset(open.file.file_id, dataset).slice([[from, from + count]]),
+    );
+    if ((read instanceof Float64Array || read instanceof Float32Array) && read.length === count) return read;
+    return { tag: "hdf5-damaged", reason: "gives fewer samples than it says" };
+  } catch (error) {
+    return diagnose(error);
+  }
+}
+
+/** Checks a request against the file before anything is allocated for it; gives the chunk size. */
+function check(open: OpenFile, request: ReadRequest): number {
+  const { path, dataset, from, count } = request;
+  const { byteSize, modifiedMs } = open.superblock;
+  if (byteSize !== request.byteSize || modifiedMs !== request.modifiedMs)
+    throw hdf5Error(
+      "hdf5-changed",
+      `${path}: the file was written to since it was opened; read it once it is complete`,
+      {
+        path,
+      },
+    );
+  const metadata = enter(open.instance, (h5) => new h5.Dataset(open.file.file_id, dataset).metadata);
+  const size = metadata.shape?.[0] ?? 0;
+  if (
+    !isSeries(metadata) ||
+    from < 0 ||
+    count < 1 ||
+    from + count > size ||
+    count * metadata.size > READ_LIMIT
+  )
+    throw new RangeError(
+      `${path}: samples ${from} + ${count} of ${dataset} cannot be read at once (it has ${size})`,
+    );
+  return metadata.chunks?.[0] ?? 0;
+}
