@@ -1,1 +1,2 @@
-export {};
+export type { ArrowLimits } from "./limits.ts";
+export { type DecodeOptions, decodeBlock, encodeBlock } from "./message-codec.ts";
