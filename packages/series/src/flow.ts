@@ -16,6 +16,8 @@ export interface Flow {
 export interface FlowStage {
   /** All time before this GPS instant is finished. */
   covered(gpsNs: bigint): void;
+  /** Whether nothing is under way in the stage, so that only more input can bring it forward. */
+  idle(isIdle: boolean): void;
   /** The stage is done, or gone: it no longer holds the source. */
   leave(): void;
 }

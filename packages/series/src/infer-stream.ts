@@ -66,8 +66,10 @@ export interface StreamingSpec {
   readonly channels: readonly string[];
   /** Samples between two outputs. */
   readonly strideSize: number;
-  /** Outputs per request. */
+  /** Strides per request. */
   readonly batchSize: number;
+  /** Output samples per stride: 1 for a network that scores a window, U for an average over updates of U samples. */
+  readonly updateSize: number;
   /**
    * How far back the state reaches, in samples of the stream: the output of stride `[a, a + strideSize)` depends on
    * `[a − memory, a + strideSize)`. A snapshotter of snapshots L has `L − strideSize`; an average over N updates of U
