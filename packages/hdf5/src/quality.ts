@@ -53,7 +53,7 @@ function findBit(
     );
   for (const mask of channel.masks) {
     const byNumber = typeof wanted === "number" && mask.kind === "quality" && Number.isInteger(wanted);
-    const bit = byNumber ? wanted : mask.names.findIndex((name) => name === wanted);
+    const bit = byNumber ? wanted : mask.names.indexOf(String(wanted));
     if (bit >= 0 && bit < 32) return { mask, bit, name: mask.names[bit] ?? `bit ${bit}` };
   }
   throw invalidOption(
