@@ -150,12 +150,14 @@ function parseOutput(reader: WireReader): KnownOutput {
     else if (tag === ((3 << 3) | LENGTH_DELIMITED)) {
       const to = reader.delimitedEnd();
       while (reader.at < to) shape.push(reader.varint());
+      if (reader.at !== to) throw new RangeError("a dimension runs past its field");
     } else {
       if (tag >>> 3 === 5) hasContents = true;
       reader.skip(tag & 7);
     }
   }
   if (!isDatatype(datatype)) throw new RangeError(`output "${name}" is of datatype "${datatype}"`);
+  if (name === "__proto__") throw new RangeError("no output can have that name");
   if (shape.some((size) => size < 0)) throw new RangeError(`output "${name}" has a negative dimension`);
   return { source: Uint8Array.prototype.slice.call(bytes, start, end), name, datatype, shape, hasContents };
 }
