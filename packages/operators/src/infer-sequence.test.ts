@@ -2,7 +2,7 @@ import { type Block, endOf, type InferenceBlock, isStrainflowError } from "@stra
 import fc from "fast-check";
 import { concat, firstValueFrom, from, NEVER, of, Subject, toArray } from "rxjs";
 import { describe, expect, it } from "vitest";
-import { createFakeModel } from "./fake-model.test-model.ts";
+import { createFakeModel } from "./testing/fake-model.ts";
 import { inferSequence } from "./infer-sequence.ts";
 import type { Recovery } from "./sequence-session.ts";
 
@@ -49,7 +49,7 @@ const run = (
 const spell = (blocks: readonly InferenceBlock[]): (number | string)[] =>
   blocks.flatMap((b) =>
     b.kind === "gap"
-      ? new Array<string>(b.size).fill(b.reason)
+      ? new Array<number | string>(b.size).fill(b.reason)
       : Array.from(b.outputs["score"]!.data as Float32Array),
   );
 
