@@ -18,6 +18,10 @@ export {
   createAverageState,
 } from "./online-average.ts";
 export { createOnlineSearch, type OnlineSearchOptions } from "./online-search.ts";
+export { createOverWhiten, type OverWhitenOptions } from "./over-whiten.ts";
+export { type Psd, type WelchOptions, welch } from "./psd.ts";
+export type { PsdAverage } from "./psd-average.ts";
+export type { PsdDetrend } from "./psd-periodogram.ts";
 export {
   createRankTriggers,
   type RankedTriggers,
@@ -33,6 +37,7 @@ export {
 } from "./sliding-window.ts";
 export { createSnapshotState, type SnapshotOptions, type SnapshotState } from "./snapshot.ts";
 export type { Candidate } from "./stride-ranker.ts";
+export { createTaper, type TaperName } from "./taper.ts";
 export { rankedToSeries, triggersToSeries } from "./triggers-to-series.ts";
 export {
   createUpdates,
@@ -41,3 +46,5 @@ export {
   type Update,
   type UpdatesOptions,
 } from "./updates.ts";
+export type { StreamWhitenOptions } from "./whiten-options.ts";
+export { createWhiten, type WhitenOptions } from "./whiten-stream.ts";

@@ -1,0 +1,415 @@
+import { createRealFft } from "@strainflow/fft";
+import { type Block, endOf, type Step, type Tensor, timeSeries } from "@strainflow/series";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createOverWhiten } from "./over-whiten.ts";
+import { createWhiten } from "./whiten-stream.ts";
+
+const channels = ["H1", "L1"];
+
+/** Seeded normal noise. */
+function normal(seed: number): () => number {
+  let state = seed | 1;
+  const uniform = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state / 4294967296 + 0.5;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform() + 1e-12)) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** Noise whose spectrum falls by two orders of magnitude, of the size of strain. */
+function coloured(size: number, seed: number): Float64Array {
+  const draw = normal(seed);
+  let a = 0;
+  let b = 0;
+  return Float64Array.from({ length: size }, () => {
+    const white = draw();
+    a = 0.9 * a + white;
+    b = 0.5 * b + 0.3 * a + white;
+    return b * 1e-22;
+  });
+}
+
+function series(start: number, data: readonly Float64Array[], sampleRate: number): Block<"strain"> {
+  return timeSeries({ quantity: "strain", start, sampleRate, channels, data });
+}
+
+type Piece = { readonly size: number; readonly gap: boolean };
+
+/** Cuts data into blocks; where a piece is a gap, the data are withheld. */
+function cut(
+  start: number,
+  data: readonly Float64Array[],
+  pieces: readonly Piece[],
+  sampleRate: number,
+): Block<"strain">[] {
+  let at = 0;
+  return pieces.map(({ size, gap }) => {
+    const from = at;
+    at += size;
+    return gap
+      ? {
+          kind: "gap",
+          quantity: "strain",
+          start: start + from,
+          size,
+          sampleRate,
+          channels,
+          reason: "missing",
+        }
+      : series(
+          start + from,
+          data.map((samples) => samples.subarray(from, at)),
+          sampleRate,
+        );
+  });
+}
+
+function run(step: Step<Block<"strain">, Block<"whitened">>, blocks: readonly Block<"strain">[]): Block[] {
+  return [...blocks.flatMap((block) => step.push(block)), ...step.flush()];
+}
+
+/** Sample by sample: the values of both channels, or the reason of the gap. */
+function flat(blocks: readonly Block[]): { start: number; samples: string[]; spectra: string[] } {
+  const samples: string[] = [];
+  const spectra: string[] = [];
+  for (const block of blocks) {
+    if (samples.length > 0) expect(block.start).toBe(blocks[0]!.start + samples.length);
+    const spectrum = block.kind === "gap" ? "" : String(block.side?.inverse_psd?.data.slice(3, 9));
+    for (let n = 0; n < block.size; n++) {
+      samples.push(block.kind === "gap" ? block.reason : `${block.data[0]![n]} ${block.data[1]![n]}`);
+      spectra.push(spectrum);
+    }
+  }
+  return { start: blocks[0]!.start, samples, spectra };
+}
+
+function values(blocks: readonly Block[], channel: number): Float64Array {
+  return Float64Array.from(
+    blocks.flatMap((block) => (block.kind === "series" ? [...block.data[channel]!] : [])),
+  );
+}
+
+function deviation(samples: Float64Array): number {
+  return Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
+}
+
+const small = {
+  sampleRate: 128,
+  channels,
+  psdLength: 6,
+  fftLength: 2,
+  filterLength: 1,
+  highpass: 10,
+  latencyBlock: 16,
+};
+const rate = small.sampleRate;
+const origin = 1_126_259_446 * rate + 37;
+
+const makers = [
+  ["createWhiten", () => createWhiten(small), 64],
+  ["createOverWhiten", () => createOverWhiten({ ...small, psdBins: 33 }), 128],
+] as const;
+
+describe.each(makers)("%s", (_, create, reach) => {
+  const data = [coloured(30 * rate, 1), coloured(30 * rate, 2)];
+  const pieces = fc
+    .array(fc.record({ size: fc.integer({ min: 1, max: 320 }), gap: fc.boolean() }), {
+      minLength: 2,
+      maxLength: 12,
+    })
+    .map((all) => all.map(({ size, gap }, i) => ({ size, gap: gap && i % 4 === 3 })));
+
+  it("gives the same bytes for any chunking, gaps included", () => {
+    fc.assert(
+      fc.property(
+        pieces,
+        fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 8 }),
+        (all, sizes) => {
+          const whole = cut(origin, data, all, rate);
+          const recut = whole.flatMap((block) => {
+            const parts: Piece[] = [];
+            for (let at = 0, i = 0; at < block.size; i++) {
+              const size = Math.min(sizes[i % sizes.length]!, block.size - at);
+              parts.push({ size, gap: block.kind === "gap" });
+              at += size;
+            }
+            return cut(block.start, block.kind === "gap" ? [] : (block.data as Float64Array[]), parts, rate);
+          });
+          expect(flat(run(create(), recut))).toEqual(flat(run(create(), whole)));
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it("goes on from a saved state as if nothing had happened", () => {
+    fc.assert(
+      fc.property(pieces, fc.nat(11), (all, at) => {
+        const blocks = cut(origin, data, all, rate);
+        const undisturbed = create();
+        const first = create();
+        const second = create();
+        const split = at % blocks.length;
+        const before = blocks.slice(0, split).flatMap((block) => first.push(block));
+        second.restore(structuredClone(first.save()));
+        const after = run(second, blocks.slice(split));
+        expect(flat([...before, ...after])).toEqual(flat(run(undisturbed, blocks)));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("depends on where the stream began no longer than its memory", () => {
+    const step = create();
+    const whole = flat(run(create(), [series(origin, data, rate)]));
+    const late = 700;
+    const cutOff = flat(
+      run(step, [
+        series(
+          origin + late,
+          data.map((x) => x.subarray(late)),
+          rate,
+        ),
+      ]),
+    );
+    const memory = Number(step.memory);
+    expect(whole.samples.length).toBeGreaterThan(late + memory + 1000);
+    expect(cutOff.samples.slice(memory)).toEqual(whole.samples.slice(late + memory));
+    expect(cutOff.spectra.slice(memory)).toEqual(whole.spectra.slice(late + memory));
+  });
+
+  it("covers time without a hole, and no later than its latency", () => {
+    const step = create();
+    let covered = origin;
+    for (let at = 0; at < data[0]!.length; at += 96) {
+      for (const block of step.push(
+        series(
+          origin + at,
+          data.map((x) => x.subarray(at, at + 96)),
+          rate,
+        ),
+      )) {
+        expect(block.start).toBe(covered);
+        covered = endOf(block);
+      }
+      expect(covered).toBeGreaterThanOrEqual(origin + at + 96 - step.latency);
+    }
+    const rest = step.flush();
+    expect(endOf(rest.at(-1)!)).toBe(origin + data[0]!.length);
+    const edge = rest.filter((block) => block.kind === "gap" && block.reason === "edge");
+    expect(edge.reduce((sum, block) => sum + block.size, 0)).toBe(reach);
+  });
+
+  it("loses a short gap and its surroundings, and keeps the spectrum from what is clean", () => {
+    const gapAt = 15 * rate + 5;
+    const blocks = cut(
+      origin,
+      data,
+      [
+        { size: gapAt, gap: false },
+        { size: 10, gap: true },
+        { size: 30 * rate - gapAt - 10, gap: false },
+      ],
+      rate,
+    );
+    const { samples } = flat(run(create(), blocks));
+    for (let n = 10 * rate; n < 29 * rate; n++) {
+      const inside = n >= gapAt && n < gapAt + 10;
+      const beside = n >= gapAt - reach && n < gapAt + 10 + reach;
+      const found = samples[n]!;
+      if (inside) expect(found, `sample ${n}`).toBe("missing");
+      else if (beside) expect(found, `sample ${n}`).toBe("spoiled");
+      else if (n < 28 * rate) expect(Number.isFinite(Number(found.split(" ")[0])), `sample ${n}`).toBe(true);
+    }
+  });
+
+  it("has no output after a gap that outlives the spectrum, until half of a new one is there", () => {
+    const long = 40 * rate;
+    const blocks = [
+      series(origin, data, rate),
+      ...cut(origin + 30 * rate, data, [{ size: long, gap: true }], rate),
+      series(origin + 30 * rate + long, data, rate),
+    ];
+    const { samples } = flat(run(create(), blocks));
+    const after = samples.slice(30 * rate + long);
+    const first = after.findIndex((value) => value !== "warm-up" && value !== "spoiled");
+    // Of five segments three must be clean; they end four seconds, and up to one hop, after the gap.
+    expect(first).toBeGreaterThanOrEqual(4 * rate);
+    expect(first).toBeLessThanOrEqual(6 * rate);
+    expect(
+      samples.slice(30 * rate + reach, 30 * rate + long - reach).every((value) => value === "missing"),
+    ).toBe(true);
+  });
+
+  it("answers a dead channel with a gap that names it", () => {
+    const blocks = run(create(), [series(origin, [data[0]!, new Float64Array(data[0]!.length)], rate)]);
+    expect(blocks.some((block) => block.kind === "series")).toBe(false);
+    expect(blocks.some((block) => block.kind === "gap" && (block.detail ?? "").includes("L1"))).toBe(true);
+  });
+});
+
+describe("createWhiten", () => {
+  it.each([
+    [8, 2, "median"],
+    [14, 2, "median"],
+    [8, 2, "mean"],
+    [30, 2.5, "median"],
+  ] as const)(
+    "makes coloured noise of variance 1 with a PSD of %d s (FFT %d s, %s)",
+    (psdLength, fftLength, average) => {
+      const sampleRate = 512;
+      const data = [coloured(300 * sampleRate, 5), coloured(300 * sampleRate, 6)];
+      const step = createWhiten({ sampleRate, channels, psdLength, fftLength, average });
+      const out = run(step, [series(0, data, sampleRate)]);
+      for (const channel of [0, 1]) {
+        const std = deviation(values(out, channel));
+        expect(Math.abs(std - 1), `std ${std}`).toBeLessThan(0.01);
+      }
+      expect(
+        out
+          .filter((block) => block.kind === "series")
+          .every((block) => block.data[0] instanceof Float32Array),
+      ).toBe(true);
+    },
+  );
+
+  it("shows the bias where it is asked not to correct it", () => {
+    const sampleRate = 512;
+    const data = [coloured(200 * sampleRate, 5), coloured(200 * sampleRate, 6)];
+    const options = { sampleRate, channels, lowpass: 256, highpass: 0, biasCorrection: false };
+    const std = deviation(values(run(createWhiten(options), [series(0, data, sampleRate)]), 0));
+    expect(std).toBeGreaterThan(1.08);
+    expect(std).toBeLessThan(1.15);
+  });
+
+  it("delays nothing: a glitch stays where it was", () => {
+    const data = [coloured(20 * rate, 3), coloured(20 * rate, 4)];
+    const at = 15 * rate + 21;
+    data[0]![at]! += 1e-19;
+    const out = flat(run(createWhiten(small), [series(origin, data, rate)]));
+    let loudest = 0;
+    out.samples.forEach((value, n) => {
+      const amplitude = Math.abs(Number(value.split(" ")[0]));
+      if (
+        amplitude > Math.abs(Number(out.samples[loudest]!.split(" ")[0])) ||
+        Number.isNaN(Number(out.samples[loudest]!.split(" ")[0]))
+      )
+        if (!Number.isNaN(amplitude)) loudest = n;
+    });
+    expect(loudest).toBe(at);
+  });
+
+  it.each([
+    [{ psdLength: 0.5 }, /psdLength/],
+    [{ psdLength: 3 }, /four segments/],
+    [{ fftLength: 2.0001 }, /fftLength/],
+    [{ filterLength: 3 }, /filterLength/],
+    [{ highpass: 63 }, /highpass/],
+    [{ lowpass: 65 }, /lowpass/],
+    [{ latencyBlock: 100 }, /latencyBlock/],
+    [{ minimumFraction: 0 }, /minimumFraction/],
+  ])("refuses %j", (wrong, message) => {
+    expect(() => createWhiten({ ...small, ...wrong })).toThrow(message);
+  });
+});
+
+describe("createOverWhiten", () => {
+  const sampleRate = 512;
+  const seconds = 400;
+  const data = [coloured(seconds * sampleRate, 11), coloured(seconds * sampleRate, 12)];
+  const out = run(createOverWhiten({ sampleRate, channels, psdStride: 4 }), [series(0, data, sampleRate)]);
+
+  it("gives a matched filter of unit variance in each quadrature", () => {
+    // A broad-band template with its 90° companion, and z as the reference detector computes it.
+    const size = sampleRate;
+    const bins = size / 2 + 1;
+    const re = new Float64Array(bins);
+    const im = new Float64Array(bins);
+    for (let k = 30; k < 220; k++) {
+      const phase = 2 * Math.PI * (k * k * 0.0006 + (k * size) / 2 / size);
+      re[k] = k ** (-7 / 6) * Math.cos(phase);
+      im[k] = -(k ** (-7 / 6)) * Math.sin(phase);
+    }
+    const template = [new Float64Array(size), new Float64Array(size)] as const;
+    const fft = createRealFft(size);
+    fft.inverse(re, im, template[0]);
+    fft.inverse(
+      im.map((x) => -x),
+      re,
+      template[1],
+    );
+    const dt = 1 / sampleRate;
+    for (const channel of [0, 1]) {
+      let sum = 0;
+      let count = 0;
+      for (const block of out) {
+        if (block.kind !== "series") continue;
+        const inversePsd = tensorOf(block, "inverse_psd");
+        expect(inversePsd.shape).toEqual([2, 257]);
+        let sigma2 = 0;
+        for (let k = 0; k < bins; k++)
+          sigma2 += 4 * (re[k]! ** 2 + im[k]! ** 2) * dt * dt * Number(inversePsd.data[channel * 257 + k]!);
+        // Only windows inside one block: each has one PSD, and one σ.
+        const y = block.data[channel]!;
+        for (let t = 0; t + size <= y.length; t += 32) {
+          for (const h of template) {
+            let z = 0;
+            for (let n = 0; n < size; n++) z += h[n]! * y[t + n]!;
+            sum += (2 * dt * z) ** 2 / sigma2;
+            count++;
+          }
+        }
+      }
+      expect(count).toBeGreaterThan(9000);
+      expect(
+        Math.abs(Math.sqrt(sum / count) - 1),
+        `standard deviation ${Math.sqrt(sum / count)}`,
+      ).toBeLessThan(0.03);
+    }
+  });
+
+  it("says exactly what it did: y is the data under the response it hands on", () => {
+    // An impulse of 1e5 units on top of the data shows the filter itself.
+    const at = 22 * sampleRate + 100;
+    const struck = data.map((x) => {
+      const copy = x.slice(0, 40 * sampleRate);
+      copy[at]! += 1e-16;
+      return copy;
+    });
+    const plain = data.map((x) => x.subarray(0, 40 * sampleRate));
+    const step = () => createOverWhiten({ sampleRate, channels, psdStride: 4, psdBins: 1025 });
+    const [a, b] = [struck, plain].map((x) => flat(run(step(), [series(0, x, sampleRate)])));
+    const size = 2048;
+    const kernel = new Float64Array(size);
+    for (let lag = -512; lag <= 512; lag++) {
+      const [x, y] = [a, b].map((side) => Number(side!.samples[at + lag]!.split(" ")[0]));
+      kernel[(lag + size) % size] = (x! - y!) / 1e5;
+    }
+    const re = new Float64Array(size / 2 + 1);
+    createRealFft(size).forward(kernel, re, new Float64Array(size / 2 + 1));
+    const block = run(step(), [series(0, plain, sampleRate)]).find(
+      (candidate) => candidate.kind === "series" && candidate.start <= at && endOf(candidate) > at,
+    );
+    const inversePsd = tensorOf(block!, "inverse_psd").data;
+    const largest = Math.max(...re);
+    for (let k = 0; k < 1025; k++)
+      expect(Math.abs(re[k]! - Number(inversePsd[k]!)), `bin ${k}`).toBeLessThan(1e-6 * largest);
+  });
+
+  it("never lets a block straddle two spectra", () => {
+    const stride = 4 * sampleRate;
+    for (const block of out) {
+      if (block.kind === "series")
+        expect(Math.floor(block.start / stride)).toBe(Math.floor((endOf(block) - 1) / stride));
+    }
+  });
+});
+
+function tensorOf(block: Block, name: string): Tensor & { readonly data: Float32Array } {
+  const tensor = block.kind === "series" ? block.side?.[name] : undefined;
+  if (tensor === undefined || !(tensor.data instanceof Float32Array)) throw new Error(`no tensor ${name}`);
+  return { ...tensor, data: tensor.data };
+}
