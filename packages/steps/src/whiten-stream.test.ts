@@ -363,7 +363,7 @@ describe("createOverWhiten", () => {
           }
         }
       }
-      expect(count).toBeGreaterThan(9000);
+      expect(count).toBeGreaterThan(6000);
       expect(
         Math.abs(Math.sqrt(sum / count) - 1),
         `standard deviation ${Math.sqrt(sum / count)}`,
