@@ -96,7 +96,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
     runStart ??= block.start;
     history.append(block.start, block.data);
     const out: WindowBlock<Q>[] = [];
-    const firstWhole = Math.ceil((runStart + windowSize) / strideSize - 1) * strideSize;
+    const firstWhole = (Math.ceil((runStart + windowSize) / strideSize) - 1) * strideSize;
     const lastEnd = Math.floor(end / strideSize) * strideSize;
     let at = from;
     const ready = Math.min(firstWhole, lastEnd);
