@@ -52,9 +52,9 @@ const CHANNELS = ["score"];
  *
  * Raw outputs are integrated twice, from zeros: at the rate of the background for the statistic, at the full rate for
  * the time. The largest statistic of an update is an event if it reaches the threshold, at the time of the largest
- * full-rate mean. If it is the update's last value the score may still be rising: then the event is the largest of the next
- * update instead, whatever its size. A gap, or the end, on a rising score gives what there is, and integration begins anew
- * after a gap.
+ * full-rate mean. If it is the update's last value the score may still be rising: then the event is the largest of the
+ * first update after it in which the score rises no further, whatever its size. A gap, or the end, on a rising score gives
+ * what there is, and integration begins anew after a gap.
  *
  * Against `createCluster` it trades the half window of waiting for events that are not the largest around. Source: aframe
  * `online.utils.searcher.Searcher.search` and `online.utils.buffer.OutputBuffer`.
@@ -125,14 +125,10 @@ export function createOnlineSearch(options: OnlineSearchOptions): Step<Block, Sc
     const values = means(significance, first, significanceRate, kept);
     const loudest = largest(values);
     const peak = { index: start + largest(precise), value: values[loudest]! };
-    if (rising !== undefined) {
-      rising = undefined;
-      return emit(peak);
-    }
-    if (!(peak.value >= threshold)) return [];
-    if (loudest < values.length - 1) return emit(peak);
-    rising = peak;
-    return [];
+    if (rising === undefined && !(peak.value >= threshold)) return [];
+    const rises = loudest === values.length - 1 && !(rising !== undefined && rising.value >= peak.value);
+    rising = rises ? peak : undefined;
+    return rises ? [] : emit(peak);
   }
 
   function close(): ScoreEvent[] {

@@ -172,7 +172,8 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
         const own: Gap<"triggers"> = { ...block, quantity: "triggers" };
         return from < block.start ? [gap(from, block.start, "spoiled"), own] : [own];
       }
-      const triggers = Float32Array.from(floatOutput(where, block, output, frame));
+      const values = floatOutput(where, block, output, frame);
+      const triggers = values instanceof Float32Array ? values : Float32Array.from(values);
       for (let i = 0; i < block.size; i++) rows.push(triggers.subarray(i * frame, (i + 1) * frame));
       runStart ??= block.start;
       const out: RankedTriggersBlock[] = [];
