@@ -78,7 +78,7 @@ describe("connect", () => {
       tag: "server-unavailable",
       message: expect.stringMatching(/ECONNREFUSED.*is it running/),
     });
-    await expect(connected({ ready: () => false }, { waitMs: 100 })).rejects.toMatchObject({
+    await expect(connected({ ready: () => false }, { waitMs: 1000 })).rejects.toMatchObject({
       tag: "server-unavailable",
       message: expect.stringContaining("not all of its models are ready"),
     });

@@ -1,5 +1,6 @@
 import type { InferCall, InferListener, InferRequest } from "@strainflow/series";
 import { inferRefused, invalidRequest, type LostReason, streamLost } from "./errors.ts";
+import { type FramedMessage, framedSize } from "./grpc-frames.ts";
 import { createInFlight } from "./in-flight.ts";
 import type { RequestEncoder } from "./request-encoder.ts";
 import type { DecodedResponse, ResponseDecoder } from "./response-decoder.ts";
@@ -43,10 +44,11 @@ export function openInferCall(options: CallOptions): InferCall {
   const watchdog = createWatchdog(limits.responseTimeoutMs, () =>
     lose("watchdog", `no response for ${limits.responseTimeoutMs} ms`),
   );
-  const queue: Buffer[] = [];
+  const queue: FramedMessage[] = [];
   let call: TransportCall | undefined;
-  let writing = false;
+  let congested = false;
   let ended = false;
+  let halfClosed = false;
   let done = false;
   let blocked = false;
   let lastSequenceId: bigint | string | undefined;
@@ -54,16 +56,16 @@ export function openInferCall(options: CallOptions): InferCall {
   const full = (): boolean => queue.length >= limits.maxQueued || inFlight.bytes >= limits.maxBytesInFlight;
 
   function pump(): void {
-    if (done || writing || call === undefined) return;
-    const message = queue.shift();
-    if (message !== undefined) {
-      writing = true;
-      call.write(message, written);
-    } else if (ended) call.end();
+    if (call === undefined) return;
+    while (!done && !congested && queue.length > 0) congested = !call.write(queue.shift()!);
+    if (!done && ended && queue.length === 0 && !halfClosed) {
+      halfClosed = true;
+      call.end();
+    }
   }
 
-  function written(): void {
-    writing = false;
+  function drained(): void {
+    congested = false;
     pump();
     unblock();
   }
@@ -141,7 +143,7 @@ export function openInferCall(options: CallOptions): InferCall {
   transport.ready(limits.connectTimeoutMs).then(
     () => {
       if (done) return;
-      call = transport.stream({ message: received, closed });
+      call = transport.stream({ message: received, drain: drained, closed });
       if (inFlight.count > 0) watchdog.watch();
       pump();
     },
@@ -158,9 +160,10 @@ export function openInferCall(options: CallOptions): InferCall {
           `request id "${request.id}" is ${request.id === "" ? "empty" : "in flight already"}; each needs its own`,
         );
       const message = encoder.encode(request);
+      const size = framedSize(message);
       lastSequenceId = request.sequence?.id ?? lastSequenceId;
       if (inFlight.count === 0 && call !== undefined) watchdog.watch();
-      inFlight.add({ id: request.id, size: message.length, sequenceId: request.sequence?.id });
+      inFlight.add({ id: request.id, size, sequenceId: request.sequence?.id });
       queue.push(message);
       pump();
       blocked = full();

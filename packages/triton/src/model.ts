@@ -9,6 +9,7 @@ import type {
   TensorSpec,
 } from "@strainflow/series";
 import { type EndOutcome, endSequence } from "./end-sequence.ts";
+import type { FramedMessage } from "./grpc-frames.ts";
 import { openInferCall, type StreamLimits } from "./infer-call.ts";
 import { createRequestEncoder } from "./request-encoder.ts";
 import { createResponseDecoder } from "./response-decoder.ts";
@@ -87,7 +88,7 @@ export function createModel(options: ModelOptions): TritonModel {
 /** One request and its response. */
 export async function inferOnce(
   pool: TransportPool,
-  request: Buffer,
+  request: FramedMessage,
   timeoutMs: number,
 ): Promise<InferResponse> {
   const message = await callRaw(pool.first(), "ModelInfer", request, timeoutMs);

@@ -1,5 +1,6 @@
 import type { Datatype, InferRequest, SequenceControl, Tensor } from "@strainflow/series";
 import { invalidRequest } from "./errors.ts";
+import { type FramedMessage, PREFIX_SIZE, writePrefix } from "./grpc-frames.ts";
 import { tensorBytes } from "./tensor-bytes.ts";
 import { delimited, LENGTH_DELIMITED, stringField, varint64, varintSize, writeVarint } from "./wire.ts";
 
@@ -11,17 +12,21 @@ import { delimited, LENGTH_DELIMITED, stringField, varint64, varintSize, writeVa
 const ID_TAG = (3 << 3) | LENGTH_DELIMITED;
 const RAW_TAG = (7 << 3) | LENGTH_DELIMITED;
 
+/** From this size on, a tensor is sent from where it lies: another write costs less than the copy. */
+const BY_REFERENCE_SIZE = 16 * 1024;
+
 /** Writes the requests of one model. */
 export interface RequestEncoder {
   /**
-   * The bytes of a `ModelInferRequest`, tensors as raw contents.
+   * The bytes of a `ModelInferRequest`, tensors as raw contents, with gRPC's prefix in front; in parts, where large
+   * tensors are views of the memory that was given: it must not change until the request is answered.
    *
    * All that does not change from one request to the next (names, datatypes, shapes, sequence parameters) is encoded
    * once and copied.
    *
    * @throws `invalid-request` if a tensor's array, datatype and shape do not go together, or the sequence id is none
    */
-  encode(request: InferRequest): Buffer;
+  encode(request: InferRequest): FramedMessage;
 }
 
 /** @param modelVersion empty: the server chooses */
@@ -33,19 +38,26 @@ export function createRequestEncoder(modelName: string, modelVersion: string): R
     encode({ id, inputs, sequence, outputs }) {
       const names = Object.keys(inputs);
       const raw: Uint8Array[] = [];
-      let rawSize = 0;
+      let copiedSize = 0;
+      let referredSize = 0;
       for (const name of names) {
         const bytes = tensorBytes(name, inputs[name]!);
         raw.push(bytes);
-        rawSize += 1 + varintSize(bytes.length) + bytes.length;
+        copiedSize += 1 + varintSize(bytes.length);
+        if (bytes.length < BY_REFERENCE_SIZE) copiedSize += bytes.length;
+        else referredSize += bytes.length;
       }
       const idSize = Buffer.byteLength(id, "utf8");
-      const idField = idSize === 0 ? 0 : 1 + varintSize(idSize) + idSize;
+      if (idSize > 0) copiedSize += 1 + varintSize(idSize) + idSize;
       const control = parameters(sequence);
       const header = tensors(names, inputs, outputs);
-      const target = Buffer.allocUnsafe(model.length + idField + control.length + header.length + rawSize);
-      target.set(model, 0);
-      let at = model.length;
+      copiedSize += model.length + control.length + header.length;
+
+      const target = Buffer.allocUnsafe(PREFIX_SIZE + copiedSize);
+      writePrefix(target, copiedSize + referredSize);
+      let at = PREFIX_SIZE;
+      target.set(model, at);
+      at += model.length;
       if (idSize > 0) {
         target[at++] = ID_TAG;
         at = writeVarint(target, at, idSize);
@@ -55,15 +67,35 @@ export function createRequestEncoder(modelName: string, modelVersion: string): R
       at += control.length;
       target.set(header, at);
       at += header.length;
-      for (const bytes of raw) {
-        target[at++] = RAW_TAG;
-        at = writeVarint(target, at, bytes.length);
-        target.set(bytes, at);
-        at += bytes.length;
+      if (referredSize === 0) {
+        for (const bytes of raw) {
+          at = writeRawHead(target, at, bytes.length);
+          target.set(bytes, at);
+          at += bytes.length;
+        }
+        return [target];
       }
-      return target;
+      const parts: Uint8Array[] = [];
+      let from = 0;
+      for (const bytes of raw) {
+        at = writeRawHead(target, at, bytes.length);
+        if (bytes.length < BY_REFERENCE_SIZE) {
+          target.set(bytes, at);
+          at += bytes.length;
+        } else {
+          parts.push(target.subarray(from, at), bytes);
+          from = at;
+        }
+      }
+      if (from < at) parts.push(target.subarray(from, at));
+      return parts;
     },
   };
+}
+
+function writeRawHead(target: Uint8Array, at: number, size: number): number {
+  target[at] = RAW_TAG;
+  return writeVarint(target, at + 1, size);
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -15,7 +15,7 @@ export function createTransportPool(
   connections: number,
   options: TransportOptions,
 ): TransportPool {
-  const slots = new Array<(Transport & { close(): void }) | undefined>(connections).fill(undefined);
+  const slots = new Array<Transport | undefined>(connections).fill(undefined);
   let turn = 0;
 
   function at(slot: number): Transport {

@@ -8,6 +8,8 @@ import {
 } from "@bufbuild/protobuf";
 import { GRPCInferenceService } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
+import { type FramedMessage, framed } from "./grpc-frames.ts";
+import { grpcFailure, isGrpcFailure } from "./grpc-status.ts";
 import type { Transport } from "./transport.ts";
 
 /** A method that takes one request and gives one response. */
@@ -30,14 +32,14 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   timeoutMs: number,
 ): Promise<MessageShape<O>> {
   const bytes = toBinary(method.input, create(method.input, request));
-  return fromBinary(method.output, await callRaw(transport, method.name, bytes, timeoutMs));
+  return fromBinary(method.output, await callRaw(transport, method.name, framed(bytes), timeoutMs));
 }
 
 /** The same in bytes. */
 export async function callRaw(
   transport: Transport,
   methodName: string,
-  request: Uint8Array,
+  request: FramedMessage,
   timeoutMs: number,
 ): Promise<Buffer> {
   try {
@@ -47,49 +49,16 @@ export async function callRaw(
   }
 }
 
-/** gRPC's status names, by number. https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
-const STATUS_NAMES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] as const;
-
 function rpcFailed(address: string, methodName: string, cause: unknown): StrainflowError {
-  const { code, details } = isServiceError(cause) ? cause : { code: 2, details: String(cause) };
-  const name = STATUS_NAMES[code] ?? "UNKNOWN";
+  const { status, details } = isGrpcFailure(cause) ? cause : grpcFailure("UNKNOWN", String(cause));
   const tag =
-    name === "NOT_FOUND"
+    status === "NOT_FOUND"
       ? "model-not-found"
-      : name === "UNAVAILABLE" || name === "DEADLINE_EXCEEDED"
+      : status === "UNAVAILABLE" || status === "DEADLINE_EXCEEDED"
         ? "server-unavailable"
         : "rpc-failed";
-  return new StrainflowError(tag, `${methodName} at ${address}: ${details} (${name})`, {
+  return new StrainflowError(tag, `${methodName} at ${address}: ${details} (${status})`, {
     cause,
-    details: { address, method: methodName, status: name, serverMessage: details },
+    details: { address, method: methodName, status, serverMessage: details },
   });
-}
-
-function isServiceError(error: unknown): error is { readonly code: number; readonly details: string } {
-  return (
-    typeof error === "object" &&
-    error !== null &&
-    "code" in error &&
-    typeof error.code === "number" &&
-    "details" in error &&
-    typeof error.details === "string"
-  );
 }

@@ -1,0 +1,84 @@
+/*
+ * Messages inside an HTTP/2 stream: a flag byte (1: compressed), a big-endian length of four bytes, the message.
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+
+export const PREFIX_SIZE = 5;
+
+/** A message with its prefix, in parts that are sent one after the other. */
+export type FramedMessage = readonly Uint8Array[];
+
+/** Size of a message with its prefix. */
+export function framedSize(parts: FramedMessage): number {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  return size;
+}
+
+/** A message with its prefix. */
+export function framed(message: Uint8Array): FramedMessage {
+  const prefix = Buffer.allocUnsafe(PREFIX_SIZE);
+  writePrefix(prefix, message.length);
+  return [prefix, message];
+}
+
+/** Writes the prefix of a message of `size` bytes. */
+export function writePrefix(target: Buffer, size: number): void {
+  target[0] = 0;
+  target.writeUInt32BE(size, 1);
+}
+
+/** Puts messages together from the chunks in which they come. */
+export interface FrameReader {
+  /** @throws RangeError on a compressed message: none was asked for */
+  push(chunk: Buffer): void;
+  /** Whether a message has begun and not ended. */
+  readonly isPartial: boolean;
+}
+
+/**
+ * A message that lies within one chunk is given as a view of it. Memory is taken for what has come, never for what a
+ * length has announced.
+ */
+export function createFrameReader(onMessage: (message: Buffer) => void): FrameReader {
+  let chunks: Buffer[] = [];
+  let buffered = 0;
+  /** Bytes that `chunks` must hold before there is something to do. */
+  let wanted = PREFIX_SIZE;
+
+  /** Gives every message that is complete in `bytes`, and keeps the rest. */
+  function consume(bytes: Buffer): void {
+    let at = 0;
+    while (bytes.length - at >= PREFIX_SIZE) {
+      if (bytes[at] !== 0)
+        throw new RangeError("the server sent a compressed message, and none was asked for");
+      const end = at + PREFIX_SIZE + bytes.readUInt32BE(at + 1);
+      if (end > bytes.length) {
+        keep(bytes.subarray(at), end - at);
+        return;
+      }
+      const message = bytes.subarray(at + PREFIX_SIZE, end);
+      at = end;
+      onMessage(message);
+    }
+    keep(bytes.subarray(at), PREFIX_SIZE);
+  }
+
+  function keep(rest: Buffer, size: number): void {
+    chunks = rest.length === 0 ? [] : [rest];
+    buffered = rest.length;
+    wanted = size;
+  }
+
+  return {
+    push(chunk) {
+      if (buffered === 0) return consume(chunk);
+      chunks.push(chunk);
+      buffered += chunk.length;
+      if (buffered >= wanted) consume(Buffer.concat(chunks, buffered));
+    },
+    get isPartial() {
+      return buffered > 0;
+    },
+  };
+}
