@@ -1,1 +1,37 @@
-export {};
+export { type AggregatorOptions, buildAggregator } from "./aggregator.ts";
+export { formatConfig, parseConfig } from "./config-text.ts";
+export type { RepositoryErrorTag } from "./errors.ts";
+export { createLocalStore } from "./local-store.ts";
+export {
+  addMatchedFilter,
+  buildMatchedFilter,
+  type MatchedFilterEnsembleOptions,
+  type MatchedFilterOptions,
+  type Template,
+  type TemplateBank,
+} from "./matched-filter.ts";
+export type { Placement, SequencePlacement } from "./model-config.ts";
+export { checkModelName, checkModelPath, type ModelFiles, type ModelStore } from "./model-store.ts";
+export {
+  type Attribute,
+  createGraph,
+  type Dimension,
+  type ElementType,
+  type FloatAttribute,
+  type GraphBuilder,
+  type Value,
+} from "./onnx/graph.ts";
+export {
+  createRepository,
+  type Model,
+  type ModelRepository,
+  openRepository,
+  repositoryOf,
+} from "./repository.ts";
+export { buildSnapshotter, type SnapshotterOptions } from "./snapshotter.ts";
+export {
+  addStreamingEnsemble,
+  type StreamingEnsembleOptions,
+  type StreamingFacts,
+  streamingParameters,
+} from "./streaming-ensemble.ts";
