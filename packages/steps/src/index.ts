@@ -28,6 +28,7 @@ export {
   type RankedTriggersBlock,
   type RankTriggersOptions,
 } from "./rank-triggers.ts";
+export { createResample, type Resample, type ResampleOptions } from "./resample.ts";
 export type { ScoreEvent } from "./score-event.ts";
 export {
   createSlidingWindow,
