@@ -1,1 +1,11 @@
-export {};
+export type {
+  ReportData,
+  ReportDetection,
+  ReportEnvelope,
+  ReportInjection,
+  ReportLine,
+  ReportPanel,
+  ReportSegment,
+  ReportSeries,
+  ReportSpectrogram,
+} from "./report-data.ts";

@@ -1,8 +1,16 @@
 export { type AlignOptions, align } from "./align.ts";
+export { cluster } from "./cluster.ts";
+export { clusterTriggers } from "./cluster-triggers.ts";
 export { createFlow, type FlowControl, joinFlows } from "./flow.ts";
 export { type FromReaderOptions, fromReader } from "./from-reader.ts";
 export { type InferSequenceOptions, inferSequence } from "./infer-sequence.ts";
+export { integrate } from "./integrate.ts";
 export { type Measurement, type MeasureOptions, measure } from "./measure.ts";
+export { overWhiten } from "./over-whiten.ts";
+export { perChannel } from "./per-channel.ts";
+export { rankTriggers } from "./rank-triggers.ts";
 export { type ReassembleOptions, reassemble } from "./reassemble.ts";
+export { resample } from "./resample.ts";
 export type { Recovery } from "./sequence-session.ts";
 export { through } from "./through.ts";
+export { whiten } from "./whiten.ts";

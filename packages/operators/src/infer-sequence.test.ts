@@ -2,9 +2,9 @@ import { type Block, endOf, type InferenceBlock, isStrainflowError } from "@stra
 import fc from "fast-check";
 import { concat, firstValueFrom, from, NEVER, of, Subject, toArray } from "rxjs";
 import { describe, expect, it } from "vitest";
-import { createFakeModel } from "./testing/fake-model.ts";
 import { inferSequence } from "./infer-sequence.ts";
 import type { Recovery } from "./sequence-session.ts";
+import { createFakeModel } from "./testing/fake-model.ts";
 
 type Run = readonly [isGap: boolean, size: number];
 

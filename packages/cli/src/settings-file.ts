@@ -1,0 +1,103 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { StrainflowError } from "@strainflow/series";
+import { createJiti } from "jiti";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+
+const positive = z.number().positive();
+
+const schema = z
+  .strictObject({
+    ifos: z.array(z.string().min(1)).min(1).describe("Detectors to search together. Default: those in the files."),
+    sampleRate: z.int().positive().describe("Hz of conditioning and inference. Default 2048."),
+    psdLength: positive.describe("Seconds of past that each PSD is made of. Default 8."),
+    fftLength: positive.describe("Seconds of one PSD segment. Default 2."),
+    filterLength: positive.describe("Seconds that the inverse ASD is cut to. Default 1."),
+    highpass: z.number().nonnegative().describe("Hz below which nothing passes. Default 25."),
+    psdStride: positive.describe("Seconds from one PSD to the next. Default 1."),
+    threshold: z.number().nonnegative().describe("Least network SNR of a detection. Default 8."),
+    singleThreshold: z.number().nonnegative().describe("Least SNR of each detector that takes part. Default 4."),
+    clusterLength: positive.describe("Seconds in which there is one detection at most. Default 1."),
+    coincidencePad: z.number().nonnegative().describe("Seconds added to the light-travel time. Default 0.002."),
+    maxInFlight: z.int().positive().describe("Requests under way at once. Default 8."),
+    outputsPerSecond: z.int().positive().describe("Outputs of the built-in detector per second. Default 16."),
+    batchSize: z.int().positive().describe("Outputs per request. Default: one second's."),
+    templates: z.int().positive().describe("Templates of the built-in detector's bank. Default 32."),
+    server: z.string().describe('Address of a server, "grpc://host:port"; default: one is started here.'),
+    model: z.string().describe("Name of the model to stream to. Default: the built-in detector."),
+    repository: z.string().describe("Folder of a model repository for the server that is started here."),
+    workers: z.int().positive().describe("Threads of the server that is started here. Default: as many as cores."),
+    out: z.string().describe('Folder for results. Default "strainflow-out".'),
+    gpsStart: z.number().describe("GPS seconds where to begin."),
+    gpsEnd: z.number().describe("GPS seconds where to end."),
+    requireQuality: z.array(z.union([z.string(), z.int()])).describe("Data-quality bits that must be set."),
+    damaged: z.enum(["error", "gap"]).describe("What a damaged chunk of a file is. Default error."),
+    series: z.enum(["none", "hdf5", "arrow"]).describe("How the output series is written. Default hdf5."),
+  })
+  .partial();
+
+/** What a settings file may hold; every flag of `replay` has its place here, in camel case. */
+export type FileSettings = z.infer<typeof schema>;
+
+/** For `strainflow.config.ts`: types and completion. */
+export function defineSettings(settings: FileSettings): FileSettings {
+  return settings;
+}
+
+/** The JSON schema of a settings file, for editors. */
+export function settingsSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(schema), title: "strainflow settings" };
+}
+
+const NAMES = ["strainflow.config.ts", "strainflow.config.json", "strainflow.config.yaml", "strainflow.config.yml"];
+
+/**
+ * Reads settings: from `path`, or from the first `strainflow.config.{ts,json,yaml}` in the current folder, if any.
+ *
+ * @throws `settings-unreadable`, `settings-invalid`
+ */
+export async function readSettings(path: string | undefined): Promise<{ settings: FileSettings; path?: string }> {
+  const found = path ?? NAMES.find((name) => existsSync(name));
+  if (found === undefined) return { settings: {} };
+  const full = resolve(found);
+  let value: unknown;
+  try {
+    value = await load(full);
+  } catch (cause) {
+    throw new StrainflowError(
+      "settings-unreadable",
+      `${found}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause, details: { path: full } },
+    );
+  }
+  return { settings: checkSettings(value, found), path: found };
+}
+
+/** Checks values against the schema. @throws `settings-invalid`, naming each that cannot be used */
+export function checkSettings(value: unknown, where: string): FileSettings {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "settings"}: ${issue.message}`);
+  throw new StrainflowError("settings-invalid", `${where}: ${problems.join("; ")}`, { details: { path: where, problems } });
+}
+
+async function load(path: string): Promise<unknown> {
+  switch (extname(path)) {
+    case ".json": {
+      const { $schema: _, ...value } = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
+      return value;
+    }
+    case ".yaml":
+    case ".yml":
+      return parseYaml(await readFile(path, "utf8")) ?? {};
+    case ".ts":
+    case ".mts":
+    case ".js":
+    case ".mjs":
+      return createJiti(import.meta.url).import(path, { default: true });
+    default:
+      throw new Error("settings are .ts, .js, .json or .yaml files");
+  }
+}

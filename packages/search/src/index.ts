@@ -1,0 +1,13 @@
+export { type Calibration, type CalibrationCounter, countCalibration } from "./calibration.ts";
+export { countLivetime, type Livetime, type LivetimeCounter, type SearchSegment } from "./livetime.ts";
+export { createPanel, type Panel, type PanelOptions, type Spectrogram } from "./panel.ts";
+export {
+  createRecorder,
+  type RecordedDetection,
+  type RecordedEnvelope,
+  type RecordedSeries,
+  type RunRecord,
+  type RunRecorder,
+} from "./recorder.ts";
+export { type SearchDetection, type SearchTaps, search, type TemplateMasses, travelTimes } from "./search.ts";
+export { completeSettings, defaultSettings, type SearchSettings } from "./settings.ts";

@@ -1,0 +1,75 @@
+import { invalidOption } from "@strainflow/series";
+
+/** What a search is made of. Lengths in seconds, rates in Hz. */
+export interface SearchSettings {
+  /** Detectors, in the order of the model's channels. */
+  readonly ifos: readonly string[];
+  /** Rate of conditioning and inference. 2048 Hz holds all of a stellar-mass binary's signal. */
+  readonly sampleRate: number;
+  /** Seconds of past that each PSD is made of. */
+  readonly psdLength: number;
+  /** Seconds of one PSD segment. */
+  readonly fftLength: number;
+  /** Seconds that the inverse ASD is cut to. */
+  readonly filterLength: number;
+  /** Hz below which nothing passes. */
+  readonly highpass: number;
+  /** Seconds from one PSD to the next; a multiple of an update's length. */
+  readonly psdStride: number;
+  /** Least network SNR of a detection. */
+  readonly threshold: number;
+  /** Least SNR of each detector that takes part. */
+  readonly singleThreshold: number;
+  /** Seconds: a detection is the loudest within half of it on either side. */
+  readonly clusterLength: number;
+  /** Seconds added to the light-travel time between detectors. */
+  readonly coincidencePad: number;
+  /** Requests under way at once. */
+  readonly maxInFlight: number;
+}
+
+/** Defaults, with their reasons where {@link SearchSettings} does not give them. */
+export const defaultSettings: SearchSettings = {
+  ifos: ["H1", "L1"],
+  sampleRate: 2048,
+  // A 32 s file must feed it and leave something to search; longer is better where there is more data.
+  psdLength: 8,
+  fftLength: 2,
+  filterLength: 1,
+  highpass: 25,
+  psdStride: 1,
+  // In Gaussian noise 32 templates and two detectors pass 8 less than once in years.
+  threshold: 8,
+  // PyCBC Live's: below it a detector's peak is as good as always there.
+  singleThreshold: 4,
+  clusterLength: 1,
+  coincidencePad: 0.002,
+  maxInFlight: 8,
+};
+
+/** Fills in defaults and checks what does not need the data to be checked. @throws `invalid-option` */
+export function completeSettings(given: Partial<SearchSettings>): SearchSettings {
+  const settings = { ...defaultSettings, ...given };
+  const positive = [
+    "sampleRate",
+    "psdLength",
+    "fftLength",
+    "filterLength",
+    "psdStride",
+    "clusterLength",
+    "maxInFlight",
+  ] as const;
+  for (const name of positive)
+    if (!(settings[name] > 0)) throw invalidOption("search", name, settings[name], "above 0");
+  for (const name of ["threshold", "singleThreshold", "coincidencePad", "highpass"] as const)
+    if (!(settings[name] >= 0)) throw invalidOption("search", name, settings[name], "0 or more");
+  if (settings.ifos.length === 0) throw invalidOption("search", "ifos", "none", "at least one detector");
+  if (settings.psdLength < settings.fftLength)
+    throw invalidOption(
+      "search",
+      "psdLength",
+      settings.psdLength,
+      `at least fftLength, ${settings.fftLength} s`,
+    );
+  return settings;
+}
