@@ -30,7 +30,7 @@ export function createLocalStore(root: string): ModelStore {
         .sort();
     },
 
-    read: (model, path) => absentAsUndefined(readFile(join(folder(model), checkModelPath(path)))),
+    read: async (model, path) => absentAsUndefined(readFile(join(folder(model), checkModelPath(path)))),
 
     async put(model, files) {
       const final = folder(model);
@@ -58,7 +58,7 @@ export function createLocalStore(root: string): ModelStore {
       }
     },
 
-    remove: (model) => rm(folder(model), { recursive: true, force: true }),
+    remove: async (model) => rm(folder(model), { recursive: true, force: true }),
   };
 }
 

@@ -79,6 +79,6 @@ export function repositoryOf(store: ModelStore): ModelRepository {
       return config.name === "" ? create(ModelConfigSchema, { ...config, name }) : config;
     },
     read,
-    remove: (name) => store.remove(checkModelName(name)),
+    remove: async (name) => store.remove(checkModelName(name)),
   };
 }
