@@ -19,7 +19,6 @@ export function createResampleKernel(
   down: number,
   ahead: number,
 ): ResampleKernel {
-  if (up === 1 && 2 * ahead === taps.length - 1 && isSymmetric(taps)) return symmetricKernel(taps, down);
   const phases = Array.from({ length: up }, (_, r) => {
     const position = r * down + ahead;
     // Inputs n with 0 ≤ position − n·up < taps.length.
@@ -54,35 +53,4 @@ export function createResampleKernel(
       }
     },
   };
-}
-
-/** Whole decimation by a symmetric filter, no delay: half the multiplications, four sums side by side. */
-function symmetricKernel(taps: Float64Array, down: number): ResampleKernel {
-  const reach = (taps.length - 1) / 2;
-  const weights = taps.slice(reach);
-  return {
-    span: (index) => ({ first: index * down - reach, last: index * down + reach }),
-    apply(input, origin, start, end, output) {
-      for (let index = start; index < end; index++) {
-        const at = index * down - origin;
-        let a = weights[0]! * input[at]!;
-        let b = 0;
-        let c = 0;
-        let d = 0;
-        let k = 1;
-        for (; k + 3 <= reach; k += 4) {
-          a += weights[k]! * (input[at - k]! + input[at + k]!);
-          b += weights[k + 1]! * (input[at - k - 1]! + input[at + k + 1]!);
-          c += weights[k + 2]! * (input[at - k - 2]! + input[at + k + 2]!);
-          d += weights[k + 3]! * (input[at - k - 3]! + input[at + k + 3]!);
-        }
-        for (; k <= reach; k++) a += weights[k]! * (input[at - k]! + input[at + k]!);
-        output[index - start] = a + b + (c + d);
-      }
-    },
-  };
-}
-
-function isSymmetric(taps: Float64Array): boolean {
-  return taps.every((tap, n) => Math.abs(tap - taps[taps.length - 1 - n]!) <= 1e-15 * Math.abs(tap));
 }

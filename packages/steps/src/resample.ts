@@ -1,17 +1,8 @@
-import {
-  type Block,
-  checkSampleRate,
-  convertIndexCeil,
-  invalidOption,
-  type SampleArray,
-  type Step,
-  type StepState,
-} from "@strainflow/series";
-import { type Core, type CoreChunk, createCoverage } from "./coverage.ts";
-import { InputBuffer, type InputBufferState } from "./input-buffer.ts";
-import { createResampleKernel } from "./resample-kernel.ts";
+import { type Block, checkSampleRate, invalidOption, type Step } from "@strainflow/series";
+import { createCoverage } from "./coverage.ts";
+import { createDecimateCore } from "./decimate-core.ts";
+import { createResampleCore } from "./resample-core.ts";
 import { checkTaps, forwardBackward, hammingLowpass, kaiserLowpass, kaiserSize } from "./resample-taps.ts";
-import { takeState } from "./step-state.ts";
 
 export interface ResampleOptions {
   /** Hz of the stream, a whole number. */
@@ -40,12 +31,6 @@ export interface Resample extends Step<Block<"strain">, Block<"strain">> {
   readonly delay: number;
 }
 
-interface State {
-  readonly step: "resample";
-  readonly next: number;
-  readonly input: InputBufferState;
-}
-
 /** All phases together; a ratio such as 4096 : 4095 still fits. */
 const MOST_TAPS = 2 ** 23;
 
@@ -56,7 +41,8 @@ const MOST_TAPS = 2 ** 23;
  * Output m is at the time m/outputRate exactly, so neither chunk borders nor the stream's start move a phase. What lies
  * above the lower Nyquist frequency is put down by `attenuation` before it can alias.
  *
- * - latency at zero phase: half the filter, about 28 samples of the lower rate either side at the defaults;
+ * - latency at zero phase: half the filter, some 57 samples of the lower rate at the defaults, and up to 1/16 s more
+ *   when one rate divides the other: then the filter runs by Fourier transform, in blocks at absolute multiples of 1/16 s;
  * - gaps: outputs whose filter touches a gap are gaps.
  *
  * @throws `invalid-option` if a rate is not a whole number, or their ratio needs too long a filter
@@ -80,15 +66,23 @@ export function createResample(options: ResampleOptions): Resample {
   const taps = tapsOf(where, options, up, down);
   const delayed = (taps.length - 1) / 2;
   const ahead = phase === "zero" ? delayed : 0;
+  const back = Math.ceil((taps.length - 1 - ahead) / up);
+  const inBlocks = up === 1 && down > 1 && phase === "zero" && isSymmetric(taps);
+  const blockSize = inBlocks ? blockSizeOf(outputRate) : 0;
+  const shared = { taps, inputRate, outputRate, channels: channels.length };
   const step = createCoverage({
     where,
-    core: createResampleCore({ taps, up, down, ahead, inputRate, outputRate, channels: channels.length }),
+    core: inBlocks
+      ? createDecimateCore({ ...shared, factor: down, blockSize })
+      : createResampleCore({ ...shared, up, down, ahead }),
     sampleRate: inputRate,
     outputRate,
     channels,
     quantity: "strain",
-    back: Math.ceil((taps.length - 1 - ahead) / up),
+    back,
     ahead: Math.ceil(ahead / up),
+    blocking: inBlocks ? blockSize * down - 1 : 0,
+    memory: back + (inBlocks ? blockSize * down : 0),
   });
   return Object.assign(step, { delay: phase === "zero" ? 0 : delayed / down });
 }
@@ -125,62 +119,13 @@ function tapsOf(where: string, options: ResampleOptions, up: number, down: numbe
   return kaiserLowpass(design);
 }
 
-interface ResampleCoreOptions {
-  readonly taps: Float64Array;
-  readonly up: number;
-  readonly down: number;
-  readonly ahead: number;
-  readonly inputRate: number;
-  readonly outputRate: number;
-  readonly channels: number;
+/** The largest power of two up to 1/16 s: long enough for transforms to pay, short beside what follows. */
+function blockSizeOf(outputRate: number): number {
+  return 2 ** Math.max(0, Math.floor(Math.log2(outputRate / 16)));
 }
 
-/** Seconds of input that are filtered in one go, so that a push of hours needs no second copy of them. */
-const GO_LENGTH = 4;
-
-function createResampleCore(options: ResampleCoreOptions): Core {
-  const { taps, up, down, ahead, inputRate, outputRate, channels } = options;
-  const kernel = createResampleKernel(taps, up, down, ahead);
-  const input = new InputBuffer(channels);
-  let next = 0;
-  return {
-    begin(start: number): void {
-      next = convertIndexCeil(start, inputRate, outputRate);
-      const { first } = kernel.span(next);
-      input.begin(Math.min(first, start));
-      input.appendZeros(start - input.start);
-    },
-    push(data: readonly SampleArray[], size: number): readonly CoreChunk[] {
-      const chunks: CoreChunk[] = [];
-      for (let from = 0; from < size; from += GO_LENGTH * inputRate) {
-        input.append(data, from, Math.min(size, from + GO_LENGTH * inputRate));
-        let end = Math.max(next, convertIndexCeil(input.end - Math.ceil(ahead / up), inputRate, outputRate));
-        while (end > next && kernel.span(end - 1).last >= input.end) end--;
-        if (end === next) continue;
-        const start = next;
-        chunks.push({
-          start,
-          data: Array.from({ length: channels }, (_, channel) => {
-            const output = new Float64Array(end - start);
-            kernel.apply(input.array(channel), input.origin, start, end, output);
-            return output;
-          }),
-        });
-        next = end;
-        input.forgetBefore(kernel.span(next).first);
-      }
-      return chunks;
-    },
-    save(): StepState {
-      const state: State = { step: "resample", next, input: input.save() };
-      return state;
-    },
-    restore(saved: StepState): void {
-      const state = takeState<State>("resample", saved);
-      next = state.next;
-      input.restore(state.input);
-    },
-  };
+function isSymmetric(taps: Float64Array): boolean {
+  return taps.every((tap, n) => Math.abs(tap - taps[taps.length - 1 - n]!) <= 1e-15 * Math.abs(tap));
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
