@@ -9,6 +9,7 @@ import {
   type InferRequest,
   type InferResponse,
   invalidOption,
+  isStrainflowError,
   StrainflowError,
   type TensorSpec,
 } from "@strainflow/series";
@@ -169,8 +170,10 @@ function createClient(
     },
     infer: async (modelName, request, version = "") =>
       inferOnce(pool, createRequestEncoder(modelName, version).encode(request), callTimeoutMs),
-    isLive: async () => (await callUnary(pool.first(), methods.serverLive, {}, callTimeoutMs)).live,
-    isReady: async () => (await callUnary(pool.first(), methods.serverReady, {}, callTimeoutMs)).ready,
+    isLive: () =>
+      answers(async () => (await callUnary(pool.first(), methods.serverLive, {}, callTimeoutMs)).live),
+    isReady: () =>
+      answers(async () => (await callUnary(pool.first(), methods.serverReady, {}, callTimeoutMs)).ready),
     isModelReady: async (name, version = "") =>
       (await callUnary(pool.first(), methods.modelReady, { name, version }, callTimeoutMs)).ready,
     statistics: async (name = "", version = "") =>
@@ -180,6 +183,16 @@ function createClient(
       pool.close();
     },
   };
+}
+
+/** What a server says, or `false` if it says nothing. */
+async function answers(ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isStrainflowError(error, "server-unavailable")) return false;
+    throw error;
+  }
 }
 
 function streamLimits(options: ConnectOptions): StreamLimits {

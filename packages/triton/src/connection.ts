@@ -10,7 +10,9 @@ import { lostFailure } from "./grpc-status.ts";
 
 /** An HTTP/2 connection that is made when it is needed, and made again when it was lost. */
 export interface Connection {
-  /** Waits for the connection, and tries again until `limitMs` are over. @throws the last failure */
+  /** Makes the connection if there is none: one attempt. @throws its failure */
+  attempt(limitMs: number): Promise<void>;
+  /** Tries until `limitMs` are over. @throws the last failure */
   ready(limitMs: number): Promise<void>;
   /** Opens a stream on the connection of now. @throws GrpcFailure if there is none */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
@@ -24,6 +26,11 @@ const WINDOW_SIZE = 8 * 1024 * 1024;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 
+interface Open {
+  readonly session: ClientHttp2Session;
+  streams: number;
+}
+
 export function createConnection(address: Address, rootCertificates: Uint8Array | undefined): Connection {
   const url = `${address.secure ? "https" : "http"}://${address.target}`;
   const options: SecureClientSessionOptions = {
@@ -32,24 +39,25 @@ export function createConnection(address: Address, rootCertificates: Uint8Array 
     maxSessionMemory: 4096,
     ...(rootCertificates === undefined ? {} : { ca: Buffer.from(rootCertificates) }),
   };
-  let current: ClientHttp2Session | undefined;
-  let opening: Promise<ClientHttp2Session> | undefined;
+  let current: Open | undefined;
+  let opening: Promise<void> | undefined;
   let closed = false;
-  let streams = 0;
 
-  function isUsable(session: ClientHttp2Session | undefined): session is ClientHttp2Session {
-    return session !== undefined && !session.closed && !session.destroyed;
+  function usable(): Open | undefined {
+    return current !== undefined && !current.session.closed && !current.session.destroyed
+      ? current
+      : undefined;
   }
 
-  function open(limitMs: number): Promise<ClientHttp2Session> {
-    const made = new Promise<ClientHttp2Session>((resolve, reject) => {
+  function open(limitMs: number): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const session = connect(url, options);
       const timer = setTimeout(() => {
         session.destroy();
-        reject(new Error("the peer accepts the connection, or not even that, and says nothing"));
+        reject(new Error("nobody there speaks HTTP/2, or nobody answers"));
       }, limitMs);
       const forget = (): void => {
-        if (current === session) current = undefined;
+        if (current?.session === session) current = undefined;
       };
       session.on("error", (error) => reject(reason(error)));
       session.on("goaway", forget);
@@ -64,49 +72,50 @@ export function createConnection(address: Address, rootCertificates: Uint8Array 
         session.setLocalWindowSize(WINDOW_SIZE);
         session.unref();
         if (closed) session.destroy();
-        else {
-          current = session;
-          streams = 0;
-        }
-        resolve(session);
+        else current = { session, streams: 0 };
+        resolve();
       });
-    });
-    return made.finally(() => {
+    }).finally(() => {
       opening = undefined;
     });
   }
 
+  async function attempt(limitMs: number): Promise<void> {
+    if (closed) throw lostFailure("the client was closed");
+    if (usable() !== undefined) return;
+    opening ??= open(limitMs);
+    await opening;
+  }
+
   return {
+    attempt,
     async ready(limitMs) {
       const started = performance.now();
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-        if (closed) throw lostFailure("the client was closed");
-        if (isUsable(current)) return;
-        const leftMs = Math.max(1, limitMs - (performance.now() - started));
         try {
-          opening ??= open(leftMs);
-          await opening;
+          return await attempt(Math.max(1, limitMs - (performance.now() - started)));
         } catch (error) {
-          if (performance.now() - started + pauseMs > limitMs) throw error;
+          if (closed || performance.now() - started + pauseMs > limitMs) throw error;
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
       }
     },
     request(headers) {
-      const session = current;
-      if (!isUsable(session)) throw lostFailure("the connection was lost");
+      const open = usable();
+      if (open === undefined) throw lostFailure("the connection was lost");
+      const { session } = open;
       // An idle connection does not keep the process alive; a stream does.
-      if (streams++ === 0) session.ref();
+      if (open.streams++ === 0) session.ref();
       const stream = session.request(headers, { endStream: false });
       stream.once("close", () => {
-        if (--streams === 0 && !session.destroyed) session.unref();
+        if (--open.streams === 0 && !session.destroyed) session.unref();
       });
       return stream;
     },
     close(when) {
       closed = true;
-      if (when === "at once") current?.destroy();
-      else current?.close();
+      if (when === "at once") current?.session.destroy();
+      else current?.session.close();
       current = undefined;
     },
   };
@@ -115,10 +124,6 @@ export function createConnection(address: Address, rootCertificates: Uint8Array 
 /** Where a name has several addresses, Node's error has a reason for each and no message of its own. */
 function reason(error: Error): Error {
   if (!(error instanceof AggregateError) || error.message !== "") return error;
-  return new Error(
-    error.errors.map((each) => (each instanceof Error ? each.message : String(each))).join("; "),
-    {
-      cause: error,
-    },
-  );
+  const reasons = error.errors.map((each) => (each instanceof Error ? each.message : String(each)));
+  return new Error(reasons.join("; "), { cause: error });
 }

@@ -30,8 +30,8 @@ export function writePrefix(target: Buffer, size: number): void {
 
 /** Puts messages together from the chunks in which they come. */
 export interface FrameReader {
-  /** @throws RangeError on a compressed message: none was asked for */
-  push(chunk: Buffer): void;
+  /** `false` on a compressed message: none was asked for, and what follows makes no sense. */
+  push(chunk: Buffer): boolean;
   /** Whether a message has begun and not ended. */
   readonly isPartial: boolean;
 }
@@ -47,21 +47,21 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
   let wanted = PREFIX_SIZE;
 
   /** Gives every message that is complete in `bytes`, and keeps the rest. */
-  function consume(bytes: Buffer): void {
+  function consume(bytes: Buffer): boolean {
     let at = 0;
     while (bytes.length - at >= PREFIX_SIZE) {
-      if (bytes[at] !== 0)
-        throw new RangeError("the server sent a compressed message, and none was asked for");
+      if (bytes[at] !== 0) return false;
       const end = at + PREFIX_SIZE + bytes.readUInt32BE(at + 1);
       if (end > bytes.length) {
         keep(bytes.subarray(at), end - at);
-        return;
+        return true;
       }
       const message = bytes.subarray(at + PREFIX_SIZE, end);
       at = end;
       onMessage(message);
     }
     keep(bytes.subarray(at), PREFIX_SIZE);
+    return true;
   }
 
   function keep(rest: Buffer, size: number): void {
@@ -75,7 +75,7 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
       if (buffered === 0) return consume(chunk);
       chunks.push(chunk);
       buffered += chunk.length;
-      if (buffered >= wanted) consume(Buffer.concat(chunks, buffered));
+      return buffered < wanted || consume(Buffer.concat(chunks, buffered));
     },
     get isPartial() {
       return buffered > 0;

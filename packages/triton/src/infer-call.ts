@@ -143,7 +143,11 @@ export function openInferCall(options: CallOptions): InferCall {
   transport.ready(limits.connectTimeoutMs).then(
     () => {
       if (done) return;
-      call = transport.stream({ message: received, drain: drained, closed });
+      try {
+        call = transport.stream({ message: received, drain: drained, closed });
+      } catch (cause) {
+        return lose("connect", cause instanceof Error ? cause.message : String(cause), cause);
+      }
       if (inFlight.count > 0) watchdog.watch();
       pump();
     },

@@ -29,7 +29,7 @@ export interface Transport {
   readonly address: string;
   /** @throws `server-unavailable` if there is no connection within `limitMs` */
   ready(limitMs: number): Promise<void>;
-  /** Only when `ready`. */
+  /** When it is `ready`. @throws {@link GrpcFailure} if the connection was lost since */
   stream(events: TransportEvents): TransportCall;
   /** One message there and one back. @throws {@link GrpcFailure} */
   unary(path: string, request: FramedMessage, timeoutMs: number): Promise<Buffer>;
@@ -101,7 +101,7 @@ export function createTransport(
     },
     async unary(path, message, timeoutMs) {
       const started = performance.now();
-      await connection.ready(timeoutMs).catch((cause: unknown) => {
+      await connection.attempt(timeoutMs).catch((cause: unknown) => {
         throw lostFailure(cause instanceof Error ? cause.message : String(cause));
       });
       const leftMs = Math.max(1, Math.round(timeoutMs - (performance.now() - started)));
@@ -164,6 +164,7 @@ function follow(
 ): void {
   let status: IncomingHttpHeaders | undefined;
   let failure: GrpcFailure | undefined;
+  let over = false;
   const frames = createFrameReader(onMessage);
   stream.on("response", (headers) => {
     if (headers["grpc-status"] !== undefined) status = headers;
@@ -174,23 +175,18 @@ function follow(
     status = headers;
   });
   stream.on("data", (chunk: Buffer) => {
-    try {
-      frames.push(chunk);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      failure = grpcFailure("INTERNAL", error.message);
-      cancel(stream);
-    }
+    if (over || frames.push(chunk)) return;
+    failure = grpcFailure("INTERNAL", "the server sent a compressed message, and none was asked for");
+    cancel(stream);
   });
   stream.on("error", (error) => {
     failure ??= lostFailure(error.message);
   });
-  let over = false;
   function finish(): void {
     if (over) return;
     over = true;
-    if (failure === undefined && status !== undefined) failure = statusOf(status);
-    else failure ??= lostFailure(`the stream was reset (HTTP/2 code ${stream.rstCode})`);
+    if (status === undefined) failure ??= lostFailure(`the stream was reset (HTTP/2 code ${stream.rstCode})`);
+    else failure = statusOf(status) ?? failure;
     if (failure === undefined && frames.isPartial) failure = lostFailure("the last message is incomplete");
     onClosed(failure);
   }

@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createFrameReader, framed } from "./grpc-frames.ts";
+
+function read(chunks: readonly Buffer[]) {
+  const messages: string[] = [];
+  const reader = createFrameReader((message) => messages.push(message.toString("hex")));
+  const sound = chunks.every((chunk) => reader.push(chunk));
+  return { messages, sound, isPartial: reader.isPartial };
+}
+
+describe("messages inside a stream", () => {
+  it("are the same however the stream is cut", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 }),
+        fc.boolean(),
+        (messages, cuts, whole) => {
+          const bytes = Buffer.concat(messages.flatMap((message) => [...framed(message)]));
+          const end = whole ? bytes.length : Math.max(0, bytes.length - 1);
+          const chunks: Buffer[] = [];
+          for (let at = 0, i = 0; at < end; i++) {
+            const to = Math.min(end, at + cuts[i % cuts.length]!);
+            chunks.push(bytes.subarray(at, to));
+            at = to;
+          }
+          const complete = whole ? messages : messages.slice(0, -1);
+          expect(read(chunks)).toEqual({
+            messages: complete.map((message) => Buffer.from(message).toString("hex")),
+            sound: true,
+            isPartial: !whole && messages.length > 0,
+          });
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it("are refused when they are compressed", () => {
+    const sound = Buffer.concat([...framed(new Uint8Array([1]))]);
+    expect(read([sound, Buffer.from([1, 0, 0, 0, 1, 9])])).toMatchObject({ messages: ["01"], sound: false });
+  });
+
+  it("take no memory for a length that is only announced", () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const { messages, isPartial } = read([Buffer.from([0, 255, 255, 255, 255]), Buffer.alloc(10)]);
+    expect([messages, isPartial]).toEqual([[], true]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 24);
+  });
+});
