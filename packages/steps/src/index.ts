@@ -1,4 +1,5 @@
 export { createOnlineAverage, type OnlineAverageOptions } from "./average-outputs.ts";
+export { type ButterworthOptions, butterworth, type Section, settlingSize } from "./butterworth.ts";
 export { type ClusterOptions, createCluster } from "./cluster.ts";
 export { type ClusterTriggersOptions, createClusterTriggers, type Detection } from "./cluster-triggers.ts";
 export {
@@ -9,6 +10,7 @@ export {
   type SingleTrigger,
 } from "./coincidence.ts";
 export { type Core, type CoreChunk, type CoverageOptions, createCoverage } from "./coverage.ts";
+export { createHighpass, type HighpassOptions } from "./highpass.ts";
 export { createIntegrate, type IntegrateOptions, integrationSize } from "./integrate.ts";
 export {
   type AverageOptions,
@@ -37,6 +39,7 @@ export {
   type WindowBlock,
 } from "./sliding-window.ts";
 export { createSnapshotState, type SnapshotOptions, type SnapshotState } from "./snapshot.ts";
+export { restState, type SosState, sosFilter, sosFilterZeroPhase, steadyState } from "./sos-filter.ts";
 export type { Candidate } from "./stride-ranker.ts";
 export { createTaper, type TaperName } from "./taper.ts";
 export { rankedToSeries, triggersToSeries } from "./triggers-to-series.ts";
