@@ -129,7 +129,7 @@ export function createRemotePort(isolation: "worker" | "process", timeoutMs: num
 }
 
 function startThread(receive: (reply: Reply) => void, died: (why: string) => void): Channel {
-  const worker = new Worker(ENTRY, { stdout: false, stderr: false });
+  const worker = new Worker(ENTRY, { stdout: false, stderr: false, execArgv: [] });
   worker.unref();
   worker.on("message", receive);
   worker.on("error", (error) => died(error instanceof Error ? error.message : String(error)));

@@ -11,7 +11,7 @@ interface Flowing extends StreamFormat {
  *
  * The step is created for each subscription when the first block arrives, from that block's rate and channels. When the
  * source completes, the step is flushed; when it fails, or the step throws, the error goes on and nothing is flushed.
- * Outputs are handed the flow of the input, so that a source behind any number of steps still feels back-pressure.
+ * Output blocks are handed the flow of the input, so that a source behind any number of steps still feels back-pressure.
  *
  * ```
  * in    ──■──■──■──|
@@ -36,7 +36,9 @@ export function through<I extends Flowing, O extends object>(
       const emit = (outputs: readonly O[]): void => {
         for (const output of outputs) {
           if (subscriber.closed) return;
-          subscriber.next(flow === undefined || "flow" in output ? output : { ...output, flow });
+          subscriber.next(
+            flow === undefined || "flow" in output || !("size" in output) ? output : { ...output, flow },
+          );
         }
       };
       return source.subscribe({

@@ -86,6 +86,9 @@ export function search(
   );
   return ranked.pipe(
     clusterTriggers({ threshold: settings.threshold, clusterLength: settings.clusterLength }),
-    map((detection) => ({ ...detection, masses: templates[detection.template]! })),
+    map((detection) => {
+      const { mass1, mass2 } = templates[detection.template]!;
+      return { ...detection, masses: { mass1, mass2 } };
+    }),
   );
 }

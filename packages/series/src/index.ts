@@ -41,6 +41,7 @@ export {
   gapCategory,
   onGrid,
   type Quantity,
+  reasonBeside,
   type SampleArray,
   type StreamFormat,
   sliceBlock,

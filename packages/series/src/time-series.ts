@@ -98,6 +98,11 @@ export function gapCategory(reason: GapReason): GapCategory {
   }
 }
 
+/** The reason of an output that has no value because its reach touches a gap of `reason`. */
+export function reasonBeside(reason: GapReason): GapReason {
+  return reason === "warm-up" || reason === "edge" ? reason : "spoiled";
+}
+
 /** Index just past the last sample. */
 export function endOf(block: { readonly start: number; readonly size: number }): number {
   return block.start + block.size;

@@ -6,6 +6,7 @@ import {
   type Gap,
   type GapReason,
   type Quantity,
+  reasonBeside,
   type SampleArray,
   type Step,
   type StepState,
@@ -227,7 +228,13 @@ export function createCoverage<Q extends Quantity>(options: CoverageOptions<Q>):
           emitChunk(chunk, Number.POSITIVE_INFINITY, out);
       } else {
         mark(toOutput(block.start), toOutput(end), block.reason, block.detail, true);
-        mark(toOutput(block.start - ahead), toOutput(end + back), "spoiled", undefined, false);
+        mark(
+          toOutput(block.start - ahead),
+          toOutput(end + back),
+          reasonBeside(block.reason),
+          undefined,
+          false,
+        );
         if (memory !== "unbounded" && block.size < memory + ahead + blocking) {
           feedZeros(block.size, Number.POSITIVE_INFINITY, out);
         } else {

@@ -5,6 +5,7 @@ import {
   type GapReason,
   type InferenceBlock,
   invalidOption,
+  reasonBeside,
   type Step,
   type StepState,
 } from "@strainflow/series";
@@ -62,7 +63,7 @@ interface State {
   readonly next: number | undefined;
   readonly end: number;
   readonly runStart: number | undefined;
-  readonly afterGap: boolean;
+  readonly beside: GapReason;
   readonly rows: readonly Float32Array[];
 }
 
@@ -122,7 +123,7 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
   let next: number | undefined;
   let end = 0;
   let runStart: number | undefined;
-  let afterGap = false;
+  let beside: GapReason = "warm-up";
   /** The newest strides of the run, the last one being `end − 1`. */
   let rows: Float32Array[] = [];
 
@@ -167,10 +168,10 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
       if (block.kind === "gap") {
         next = end;
         runStart = undefined;
-        afterGap = true;
+        beside = reasonBeside(block.reason);
         rows = [];
         const own: Gap<"triggers"> = { ...block, quantity: "triggers" };
-        return from < block.start ? [gap(from, block.start, "spoiled"), own] : [own];
+        return from < block.start ? [gap(from, block.start, reasonBeside(block.reason)), own] : [own];
       }
       const values = floatOutput(where, block, output, frame);
       const triggers = values instanceof Float32Array ? values : Float32Array.from(values);
@@ -180,7 +181,7 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
       const whole = Math.max(runStart + reach, from);
       const until = end - reach;
       const blank = Math.min(whole, end);
-      if (blank > from) out.push(gap(from, blank, afterGap ? "spoiled" : "warm-up"));
+      if (blank > from) out.push(gap(from, blank, beside));
       next = Math.max(from, blank);
       if (until > next) {
         out.push(ranked(next, until));
@@ -194,7 +195,7 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
       const out = next !== undefined && next < end ? [gap(next, end, "edge")] : [];
       next = undefined;
       runStart = undefined;
-      afterGap = false;
+      beside = "warm-up";
       rows = [];
       return out;
     },
@@ -205,7 +206,7 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
         next,
         end,
         runStart,
-        afterGap,
+        beside,
         rows: rows.map((row) => row.slice()),
       };
       return state;
@@ -213,7 +214,7 @@ export function createRankTriggers(options: RankTriggersOptions): Step<Inference
 
     restore(saved: StepState): void {
       const state = takeState<State>("rank-triggers", saved);
-      ({ next, end, runStart, afterGap } = state);
+      ({ next, end, runStart, beside } = state);
       rows = [...state.rows];
     },
   };

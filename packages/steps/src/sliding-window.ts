@@ -6,6 +6,7 @@ import {
   type GapReason,
   invalidOption,
   type Quantity,
+  reasonBeside,
   type Step,
   type StepState,
   type TimeSeries,
@@ -45,7 +46,7 @@ interface WindowState {
   readonly next: number | undefined;
   readonly end: number;
   readonly runStart: number | undefined;
-  readonly afterGap: boolean;
+  readonly beside: GapReason;
   readonly quantity: string | undefined;
   readonly history: HistoryState;
 }
@@ -85,7 +86,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
   let end = 0;
   /** First sample of the data without gaps that are now arriving; absent inside a gap. */
   let runStart: number | undefined;
-  let afterGap = false;
+  let beside: GapReason = "warm-up";
   let quantity: Q | undefined;
 
   function gap(start: number, stop: number, reason: GapReason, of: Q): Gap<Q> {
@@ -101,7 +102,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
     let at = from;
     const ready = Math.min(firstWhole, lastEnd);
     if (ready > at) {
-      out.push(gap(at, ready, afterGap ? "spoiled" : "warm-up", block.quantity));
+      out.push(gap(at, ready, beside, block.quantity));
       at = ready;
     }
     for (; at >= firstWhole && at < lastEnd; at += strideSize) {
@@ -128,9 +129,11 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
       if (block.kind === "series") return pushSeries(block, from);
       next = end;
       runStart = undefined;
-      afterGap = true;
+      beside = reasonBeside(block.reason);
       history.clear();
-      return from < block.start ? [gap(from, block.start, "spoiled", block.quantity), block] : [block];
+      return from < block.start
+        ? [gap(from, block.start, reasonBeside(block.reason), block.quantity), block]
+        : [block];
     },
 
     flush(): readonly WindowBlock<Q>[] {
@@ -138,7 +141,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
         next !== undefined && next < end && quantity !== undefined ? [gap(next, end, "edge", quantity)] : [];
       next = undefined;
       runStart = undefined;
-      afterGap = false;
+      beside = "warm-up";
       history.clear();
       return out;
     },
@@ -149,7 +152,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
         next,
         end,
         runStart,
-        afterGap,
+        beside,
         quantity,
         history: history.save(),
       };
@@ -158,7 +161,7 @@ export function createSlidingWindow<Q extends Quantity = Quantity>(
 
     restore(saved: StepState): void {
       const state = takeState<WindowState & { readonly quantity: Q | undefined }>("sliding-window", saved);
-      ({ next, end, runStart, afterGap, quantity } = state);
+      ({ next, end, runStart, beside, quantity } = state);
       history.restore(state.history);
     },
   };

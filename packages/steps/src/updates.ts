@@ -4,6 +4,7 @@ import {
   endOf,
   type GapReason,
   invalidOption,
+  reasonBeside,
   type Step,
   type StepState,
   type Tensor,
@@ -122,7 +123,8 @@ export function createUpdates(options: UpdatesOptions): Step<Block, Update | Ski
           : { reason: hole.reason, detail: hole.detail };
     if (to > inputEnd) return { reason: "edge" };
     if (from - memory < first) return { reason: "warm-up" };
-    for (const hole of holes) if (hole.start < to && hole.end > from - memory) return { reason: "spoiled" };
+    for (const hole of holes)
+      if (hole.start < to && hole.end > from - memory) return { reason: reasonBeside(hole.reason) };
     return undefined;
   }
 
