@@ -31,7 +31,19 @@ export interface ChannelFacts {
   readonly chunkSize: number;
   /** Names of the filters each chunk went through, in order: `["fletcher32", "deflate"]`. */
   readonly filters: readonly string[];
+  /** Stretches that cannot be read, as far as the file's structure tells. */
+  readonly bad: readonly BadStretch[];
   readonly masks: readonly MaskFacts[];
+}
+
+/** Part of a dataset that cannot be read, in samples from its first. */
+export interface BadStretch {
+  readonly from: number;
+  readonly to: number;
+  /** Of the first bad chunk. */
+  readonly chunk: number;
+  /** The end of the sentence "its chunk 33 …". */
+  readonly reason: string;
 }
 
 /** A bitmask at its own, lower rate: data quality or hardware injections. */

@@ -11,7 +11,7 @@ import { isTrap } from "./diagnostics.ts";
  */
 export interface Instance {
   readonly h5: typeof H5wasm;
-  /** HDF5's failures so far; each keeps some handles and a temporary file open. */
+  /** HDF5's failures so far; each keeps some handles open. */
   failures: number;
   /** The engine has stopped. */
   trapped: boolean;
@@ -32,10 +32,10 @@ export async function borrowInstance(): Promise<Instance> {
   return { h5, failures: 0, trapped: false };
 }
 
-/** Gives an instance back. One that has failed is thrown away, and what it left open is closed. */
+/** Gives an instance back. One that has failed is thrown away, and the files it left open are closed. */
 export function returnInstance(instance: Instance): void {
   if (instance.failures === 0) idle.push(instance);
-  else closeStrays(instance);
+  else closeStreams(instance, () => true);
 }
 
 /** Runs one call into the library, and keeps account of what went wrong in it. */
@@ -44,23 +44,27 @@ export function enter<T>(instance: Instance, call: (h5: typeof H5wasm) => T): T 
     return call(instance.h5);
   } catch (error) {
     instance.failures++;
+    closeStreams(instance, (path) => path.includes("/tmpfile_"));
     if (isTrap(error)) instance.trapped = true;
     throw error;
   }
 }
 
-/** Descriptors belong to the process, not to the instance: those behind leaked handles are closed here. */
-function closeStrays(instance: Instance): void {
+/**
+ * Closes descriptors behind leaked handles: they belong to the process, not to the instance. HDF5's message handler
+ * leaves a temporary file open each time it throws.
+ */
+function closeStreams(instance: Instance, matches: (path: string) => boolean): void {
   const streams: unknown = Reflect.get(instance.h5.FS ?? {}, "streams");
   if (!Array.isArray(streams)) return;
-  for (const stream of streams.slice(3)) {
+  for (const [i, stream] of streams.entries()) {
     const descriptor: unknown = stream?.nfd;
-    if (typeof descriptor !== "number" || descriptor < 3) continue;
+    if (i < 3 || typeof descriptor !== "number" || descriptor < 3 || !matches(String(stream.path))) continue;
+    streams[i] = null;
     try {
       closeSync(descriptor);
     } catch {
       // It was closed in between.
     }
   }
-  streams.length = 0;
 }

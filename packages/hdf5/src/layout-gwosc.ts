@@ -1,7 +1,8 @@
 import { hdf5Error } from "./errors.ts";
 import type { ChannelFacts, MaskFacts } from "./facts.ts";
-import { ifoIn, rateOf, startOf, storageFacts } from "./layout.ts";
+import { ifoIn, rateOf, startOf } from "./layout.ts";
 import { attempt, attribute, datasetAt, kindOf, type OpenFile, scalarAt, stringsAt } from "./open-file.ts";
+import { storageFacts } from "./storage.ts";
 
 /*
  * GWOSC's layout, old (LOSC, O1) and new (GWOSCmeta, O2 on): https://gwosc.org/archive/links/, "HDF5 files".

@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { secondsToIndex } from "@strainflow/series";
 import { hdf5Error } from "./errors.ts";
-import type { ChannelFacts, FileFacts } from "./facts.ts";
+import type { FileFacts } from "./facts.ts";
 import { describeGwosc, isGwosc } from "./layout-gwosc.ts";
 import { describeSeries } from "./layout-series.ts";
-import { attempt, datasetAt, isSeries, type OpenFile } from "./open-file.ts";
+import type { OpenFile } from "./open-file.ts";
 
 /**
  * Recognises a file by what is in it.
@@ -24,36 +24,6 @@ export function describeFile(open: OpenFile): FileFacts {
     );
   const bare = channels.every(({ dataset }) => /^[A-Z]\d$/.test(dataset));
   return { path, layout: bare ? "aframe" : "gwpy", byteSize, modifiedMs, channels };
-}
-
-/** The facts of a dataset that do not depend on the layout. */
-export function storageFacts(
-  open: OpenFile,
-  path: string,
-): Pick<ChannelFacts, "dataset" | "size" | "dtype" | "chunkSize" | "filters"> {
-  const { dataset, metadata } = datasetAt(open, path);
-  const size = metadata.shape?.[0] ?? 0;
-  if (!isSeries(metadata) || !Number.isSafeInteger(size) || size < 1)
-    throw hdf5Error(
-      "hdf5-foreign",
-      `${open.path}: ${path} is not a series: it must be one-dimensional, float32 or float64, and not empty`,
-      { path: open.path, dataset: path },
-    );
-  const chunkSize = metadata.chunks?.[0] ?? 0;
-  // Stored in one piece, the samples must lie inside the file.
-  if (chunkSize === 0 && size * metadata.size > open.superblock.byteSize)
-    throw hdf5Error(
-      "hdf5-damaged",
-      `${open.path}: ${path} says that it has ${size} samples, more than fit into the file's ${open.superblock.byteSize} bytes`,
-      { path: open.path, dataset: path },
-    );
-  return {
-    dataset: path,
-    size,
-    dtype: metadata.size === 4 ? "float32" : "float64",
-    chunkSize,
-    filters: attempt(open, path, () => dataset.filters.map((filter) => filter.name)),
-  };
 }
 
 /** The whole rate in Hz behind a spacing in seconds. @throws `hdf5-foreign` */

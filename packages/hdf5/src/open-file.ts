@@ -119,12 +119,13 @@ export function datasetAt(
   });
 }
 
-/** Whether a dataset is a plain one-dimensional series of floats, stored in this file. */
+/** Whether a dataset is a plain one-dimensional series of floats, little-endian, stored in this file. */
 export function isSeries(metadata: Metadata): boolean {
   return (
     metadata.shape?.length === 1 &&
     metadata.type === FLOAT &&
     (metadata.size === 4 || metadata.size === 8) &&
+    metadata.littleEndian &&
     metadata.virtual_sources === undefined
   );
 }

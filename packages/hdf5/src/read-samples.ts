@@ -1,6 +1,7 @@
 import type { SampleArray } from "@strainflow/series";
 import { diagnose } from "./diagnostics.ts";
 import { hdf5Error } from "./errors.ts";
+import type { BadStretch } from "./facts.ts";
 import { enter } from "./instance.ts";
 import { isSeries, type OpenFile } from "./open-file.ts";
 
@@ -13,15 +14,6 @@ export interface ReadRequest {
   /** As described: a file that has changed since is refused. */
   readonly byteSize: number;
   readonly modifiedMs: number;
-}
-
-/** Part of a dataset that cannot be read, in samples from its first. */
-export interface BadStretch {
-  readonly from: number;
-  readonly to: number;
-  /** Of the first bad chunk; −1 where the dataset is stored in one piece. */
-  readonly chunk: number;
-  readonly reason: string;
 }
 
 export interface ReadResult {
@@ -44,6 +36,7 @@ export async function readSamples(
   request: ReadRequest,
 ): Promise<ReadResult> {
   const { dataset, from, count } = request;
+  if (isWorn(open())) await reopen();
   const chunkSize = check(open(), request);
   const whole = readOnce(open(), dataset, from, count);
   if (!("reason" in whole)) return { data: whole, bad: [] };
@@ -58,7 +51,7 @@ export async function readSamples(
   for (let chunk = Math.floor(from / chunkSize); chunk * chunkSize < from + count; chunk++) {
     const first = Math.max(from, chunk * chunkSize);
     const last = Math.min(from + count, (chunk + 1) * chunkSize);
-    if (open().instance.trapped || open().instance.failures > FAILURE_LIMIT) await reopen();
+    if (isWorn(open())) await reopen();
     const part = readOnce(open(), dataset, first, last - first);
     if ("reason" in part) bad.push({ from: first, to: last, chunk, reason: part.reason });
     else {
@@ -69,8 +62,12 @@ export async function readSamples(
   return { data: narrow ? Float32Array.from(data) : data, bad };
 }
 
-/** Every failure leaves a few handles open; a fresh instance is taken before they become many. */
-const FAILURE_LIMIT = 64;
+/** Every failure leaves a few handles open, and at some 1700 of them (measured) the library stops by itself. */
+const FAILURE_LIMIT = 512;
+
+function isWorn({ instance }: OpenFile): boolean {
+  return instance.trapped || instance.failures > FAILURE_LIMIT;
+}
 
 function readOnce(
   open: OpenFile,

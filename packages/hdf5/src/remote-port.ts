@@ -142,7 +142,11 @@ function startThread(receive: (reply: Reply) => void, died: (why: string) => voi
 }
 
 function startProcess(receive: (reply: Reply) => void, died: (why: string) => void): Channel {
-  const child = fork(fileURLToPath(ENTRY), { serialization: "advanced", execArgv: [] });
+  const child = fork(fileURLToPath(ENTRY), {
+    serialization: "advanced",
+    execArgv: [],
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   child.on("message", receive);
   child.on("error", (error) => died(error.message));

@@ -1,10 +1,9 @@
 import type { SampleArray, StrainflowError } from "@strainflow/series";
 import type { Piece, Stretch } from "./arrange.ts";
 import { hdf5Error } from "./errors.ts";
-import type { ChannelFacts } from "./facts.ts";
+import type { BadStretch, ChannelFacts } from "./facts.ts";
 import type { FilePort } from "./file-session.ts";
 import { clip, infiniteMarks, type Mark, missingMarks, overlay } from "./gap-marks.ts";
-import type { BadStretch } from "./read-samples.ts";
 
 /** How values that are not there are taken. */
 export interface GapPolicy {
@@ -106,7 +105,18 @@ async function readChannel(
     byteSize,
     modifiedMs,
   });
-  return { samples: data, bad };
+  const known = channel.bad.filter((b) => piece.start + b.to > start && piece.start + b.from < end);
+  if (known.length === 0) return { samples: data, bad };
+  const clipped = known.map((b) => ({
+    ...b,
+    from: Math.max(b.from, start - piece.start),
+    to: Math.min(b.to, end - piece.start),
+  }));
+  // A chunk that the index does not have reads as zeros, and one whose entry is broken as anything.
+  for (const { from, to } of clipped)
+    data.fill(Number.NaN, piece.start + from - start, piece.start + to - start);
+  const rest = bad.filter((b) => !clipped.some((k) => b.from < k.to && b.to > k.from));
+  return { samples: data, bad: [...clipped, ...rest].sort((a, b) => a.from - b.from) };
 }
 
 /** Two files of the same time must say the same, bit for bit, but that no data are no data in whatever NaN. */
