@@ -1,0 +1,79 @@
+/*
+ * The server as a child process: `node child.js '{"repository": "…"}'`. Says in one line of JSON on stdout, and over
+ * IPC where there is one, when it is ready or why it is not; drains on SIGTERM; and leaves when its parent is gone.
+ */
+import { fstatSync } from "node:fs";
+import { isStrainflowError } from "@strainflow/series";
+import { createServer, type InferenceServer, type ServerOptions } from "./server.ts";
+
+/** What stands in the first argument, as JSON. */
+export interface ChildOptions extends Omit<ServerOptions, "log"> {
+  /** How long open streams may go on after SIGTERM, in milliseconds. Default 2000. */
+  readonly drainMs?: number;
+}
+
+export type ChildMessage =
+  | {
+      readonly type: "ready";
+      /** `host:port` */
+      readonly grpc: string;
+      /** `http://host:port`, or null without HTTP. */
+      readonly http: string | null;
+      readonly pid: number;
+    }
+  | { readonly type: "failed"; readonly tag: string; readonly message: string };
+
+function tell(message: ChildMessage): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+  if (process.connected) process.send?.(message);
+}
+
+/** Calls back when the parent is gone: its end of IPC, or of a piped stdin, closes with it. */
+function whenOrphaned(leave: () => void): void {
+  if (process.connected) {
+    process.on("disconnect", leave);
+    return;
+  }
+  const stdin = fstatSync(0);
+  if (!stdin.isFIFO() && !stdin.isSocket()) return;
+  process.stdin.on("end", leave);
+  process.stdin.on("close", leave);
+  process.stdin.on("error", leave);
+  process.stdin.resume();
+}
+
+async function main(): Promise<void> {
+  let server: InferenceServer | undefined;
+  let drainMs = 2000;
+  let leaving = false;
+  const leave = (waitMs: number): void => {
+    if (leaving) return;
+    leaving = true;
+    // Nothing may keep a server alive whose parent is gone or that was told to stop.
+    setTimeout(() => process.exit(1), waitMs + 15_000).unref();
+    if (server === undefined) process.exit(0);
+    server.close({ drainMs: waitMs }).then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.stdout.on("error", () => leave(0));
+  process.on("SIGTERM", () => leave(drainMs));
+  process.on("SIGINT", () => leave(drainMs));
+  whenOrphaned(() => leave(0));
+  try {
+    const options = JSON.parse(process.argv[2] ?? "{}") as ChildOptions;
+    drainMs = options.drainMs ?? drainMs;
+    const log = (message: string): void => void process.stderr.write(`${message}\n`);
+    server = await createServer({ ...options, log });
+    tell({ type: "ready", grpc: server.grpcAddress, http: server.httpAddress ?? null, pid: process.pid });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    tell({ type: "failed", tag: isStrainflowError(error) ? error.tag : "failed", message });
+    process.exitCode = 1;
+    if (process.connected) process.disconnect();
+    process.stdin.destroy();
+  }
+}
+
+await main();

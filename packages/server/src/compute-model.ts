@@ -1,0 +1,106 @@
+import type { Datatype } from "@strainflow/series";
+import { Tensor } from "onnxruntime-node";
+import type { GraphTensor, MovedTensor, StepRun } from "./worker-messages.ts";
+
+/** A model inside a compute thread. It runs one request at a time. */
+export interface ComputeModel {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+  /**
+   * Runs once. A failed run leaves the state as it was. The tensors that come back are the caller's own: no state
+   * shares memory with them.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    wanted: readonly string[],
+    sequence: StepRun["sequence"],
+  ): Promise<Readonly<Record<string, Tensor>>>;
+  /** The state of a sequence is not needed again. */
+  forget(state: number): void;
+  release(): Promise<void>;
+}
+
+const TO_ORT = {
+  BOOL: "bool",
+  UINT8: "uint8",
+  UINT16: "uint16",
+  UINT32: "uint32",
+  UINT64: "uint64",
+  INT8: "int8",
+  INT16: "int16",
+  INT32: "int32",
+  INT64: "int64",
+  FP16: "float16",
+  FP32: "float32",
+  FP64: "float64",
+} as const satisfies Partial<Record<Datatype, Tensor.Type>>;
+
+const FROM_ORT: ReadonlyMap<string, Datatype> = new Map(
+  (Object.keys(TO_ORT) as (keyof typeof TO_ORT)[]).map((datatype) => [TO_ORT[datatype], datatype]),
+);
+
+/** The wire's name of ONNX Runtime's element type. */
+export function datatypeOfOrt(type: string): Datatype {
+  const datatype = FROM_ORT.get(type);
+  if (datatype === undefined) throw new Error(`tensors of type ${type} are not supported`);
+  return datatype;
+}
+
+/** Bytes of an element type as ONNX Runtime's tensor, over the same memory. */
+export function toOrt(datatype: Datatype, shape: readonly number[], buffer: ArrayBuffer): Tensor {
+  switch (datatype) {
+    case "BOOL":
+      return new Tensor("bool", new Uint8Array(buffer), shape);
+    case "UINT8":
+      return new Tensor("uint8", new Uint8Array(buffer), shape);
+    case "UINT16":
+      return new Tensor("uint16", new Uint16Array(buffer), shape);
+    case "UINT32":
+      return new Tensor("uint32", new Uint32Array(buffer), shape);
+    case "UINT64":
+      return new Tensor("uint64", new BigUint64Array(buffer), shape);
+    case "INT8":
+      return new Tensor("int8", new Int8Array(buffer), shape);
+    case "INT16":
+      return new Tensor("int16", new Int16Array(buffer), shape);
+    case "INT32":
+      return new Tensor("int32", new Int32Array(buffer), shape);
+    case "INT64":
+      return new Tensor("int64", new BigInt64Array(buffer), shape);
+    case "FP16":
+      return new Tensor("float16", new Uint16Array(buffer), shape);
+    case "FP32":
+      return new Tensor("float32", new Float32Array(buffer), shape);
+    case "FP64":
+      return new Tensor("float64", new Float64Array(buffer), shape);
+    case "BF16":
+    case "BYTES":
+      throw new Error(`tensors of type ${datatype} are not supported by the embedded server`);
+  }
+}
+
+/** The bytes of a tensor in a buffer that may leave this thread: the tensor is not to be used again. */
+export function fromOrt(name: string, tensor: Tensor): MovedTensor {
+  const { data } = tensor;
+  if (!ArrayBuffer.isView(data))
+    throw new Error(`output '${name}' holds ${tensor.type}, which is not supported`);
+  const whole =
+    data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
+      ? data.buffer
+      : undefined;
+  const buffer = whole ?? copyBytes(data);
+  return { name, datatype: datatypeOfOrt(tensor.type), shape: tensor.dims, buffer };
+}
+
+/** A tensor of its own with the same values. */
+export function cloneTensor(tensor: Tensor): Tensor {
+  const { data } = tensor;
+  if (!ArrayBuffer.isView(data)) throw new Error(`tensors of type ${tensor.type} are not supported`);
+  return toOrt(datatypeOfOrt(tensor.type), tensor.dims, copyBytes(data));
+}
+
+function copyBytes(view: ArrayBufferView): ArrayBuffer {
+  const buffer = new ArrayBuffer(view.byteLength);
+  new Uint8Array(buffer).set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  return buffer;
+}

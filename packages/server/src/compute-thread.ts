@@ -1,0 +1,192 @@
+import { Worker } from "node:worker_threads";
+import { Refusal } from "./refusal.ts";
+import type { FromWorker, GraphTensor, LoadSpec, MovedTensor, StepRun, ToWorker } from "./worker-messages.ts";
+
+export interface TaskResult {
+  readonly tensors: readonly MovedTensor[];
+  /** Nanoseconds in each step's model. */
+  readonly inferNs: readonly number[];
+}
+
+export interface Graph {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+type TaskDone = (outcome: TaskResult | Refusal) => void;
+
+interface Load {
+  readonly spec: LoadSpec;
+  readonly resolve: (graph: Graph) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Threads that die this often within a minute are not started again. */
+const MAX_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+
+/**
+ * One compute thread as the event loop sees it: tasks go in by message and are run in order. A thread that dies takes
+ * its tasks and its states with it, not the server: it is started again with the same models.
+ */
+export class ComputeThread {
+  readonly name: string;
+  /** The thread died and its states with it; told once per death, after the tasks in it were refused. */
+  onLost: () => void = () => {};
+  readonly #log: (message: string) => void;
+  #worker: Worker;
+  #task = 0;
+  readonly #tasks = new Map<number, TaskDone>();
+  readonly #models = new Map<number, LoadSpec>();
+  readonly #loading = new Map<number, Load>();
+  readonly #restarts: number[] = [];
+  #state: "running" | "closing" | "dead" = "running";
+  #closed: () => void = () => {};
+
+  constructor(name: string, log: (message: string) => void) {
+    this.name = name;
+    this.#log = log;
+    this.#worker = this.#start();
+  }
+
+  /** Tasks sent and not yet answered. */
+  get pending(): number {
+    return this.#tasks.size;
+  }
+
+  /** Everything that it should hold is loaded. */
+  get ready(): boolean {
+    return this.#state === "running" && this.#loading.size === 0;
+  }
+
+  load(model: number, spec: LoadSpec): Promise<Graph> {
+    return new Promise((resolve, reject) => {
+      this.#loading.set(model, { spec, resolve, reject });
+      this.#send({ type: "load", model, spec });
+    });
+  }
+
+  /** Runs a chain of models. `done` is called once, later; `tensors` are gone from this thread. */
+  run(
+    steps: readonly StepRun[],
+    tensors: readonly MovedTensor[],
+    wanted: readonly string[],
+    done: TaskDone,
+  ): void {
+    if (this.#state !== "running") {
+      queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
+      return;
+    }
+    const task = ++this.#task;
+    this.#tasks.set(task, done);
+    this.#send(
+      { type: "run", task, steps, tensors, wanted },
+      tensors.map(({ buffer }) => buffer),
+    );
+  }
+
+  forget(state: number): void {
+    if (this.#state === "running") this.#send({ type: "forget", state });
+  }
+
+  /** Lets the thread finish what it has, release its models and leave; it is never terminated inside a run. */
+  async close(): Promise<void> {
+    if (this.#state === "dead") return;
+    const left = new Promise<void>((resolve) => {
+      this.#closed = resolve;
+    });
+    if (this.#state === "running") {
+      this.#send({ type: "close" });
+      this.#state = "closing";
+    }
+    await left;
+  }
+
+  /** For tests: the thread fails as if by a fault of its own. */
+  async crash(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #start(): Worker {
+    // From sources as from the build: a worker thread needs the built file.
+    const worker = new Worker(new URL("../dist/worker.js", import.meta.url), {
+      name: this.name,
+      execArgv: [],
+    });
+    worker.on("message", (message: FromWorker) => this.#hear(message));
+    worker.on("error", (error) => this.#log(`${this.name}: ${error.message}`));
+    worker.on("exit", (code) => this.#exit(code));
+    return worker;
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case "done":
+      case "failed": {
+        const done = this.#tasks.get(message.task);
+        this.#tasks.delete(message.task);
+        done?.(message.type === "done" ? message : new Refusal("INTERNAL", message.message));
+        return;
+      }
+      case "loaded": {
+        const load = this.#loading.get(message.model);
+        this.#loading.delete(message.model);
+        if (load === undefined) return;
+        this.#models.set(message.model, load.spec);
+        load.resolve(message);
+        return;
+      }
+      case "not-loaded": {
+        const load = this.#loading.get(message.model);
+        this.#loading.delete(message.model);
+        load?.reject(new Error(message.message));
+        return;
+      }
+      case "closed":
+        return;
+    }
+  }
+
+  #exit(code: number): void {
+    const closing = this.#state === "closing";
+    const lost = [...this.#tasks.values()];
+    this.#tasks.clear();
+    const loading = [...this.#loading.values()];
+    this.#loading.clear();
+    if (closing) this.#state = "dead";
+    else this.#restart(code);
+    for (const done of lost)
+      done(
+        new Refusal("UNAVAILABLE", `${this.name} ${closing ? "was closed" : "died"} with the request in it`),
+      );
+    for (const load of loading) load.reject(new Error(`${this.name} ended while it loaded a model`));
+    if (!closing) this.onLost();
+    this.#closed();
+  }
+
+  #restart(code: number): void {
+    const now = performance.now();
+    while (this.#restarts[0] !== undefined && this.#restarts[0] < now - RESTART_WINDOW_MS)
+      this.#restarts.shift();
+    if (this.#restarts.length >= MAX_RESTARTS) {
+      this.#state = "dead";
+      this.#log(
+        `${this.name} died ${MAX_RESTARTS + 1} times within a minute (exit code ${code}); it stays down`,
+      );
+      return;
+    }
+    this.#restarts.push(now);
+    this.#log(
+      `${this.name} died (exit code ${code}); it is started again with its ${this.#models.size} models`,
+    );
+    this.#worker = this.#start();
+    for (const [model, spec] of this.#models)
+      this.load(model, spec).catch((error: unknown) =>
+        this.#log(`${this.name}: a model could not be loaded again: ${String(error)}`),
+      );
+  }
+}

@@ -1,0 +1,149 @@
+import {
+  type InferCall,
+  type InferListener,
+  type InferRequest,
+  type InferResponse,
+  type InferStream,
+  StrainflowError,
+  type Tensor,
+  type TensorSpec,
+} from "@strainflow/series";
+import { stringParameters } from "./load-spec.ts";
+import type { Model, ModelRequest, Pending } from "./model.ts";
+import { tensorSpecs } from "./model-spec.ts";
+import type { RawTensor } from "./raw-tensor.ts";
+import { asRefusal, Refusal } from "./refusal.ts";
+import type { Outcome } from "./scheduler.ts";
+import { fromRaw, toRaw } from "./tensor-bytes.ts";
+
+/** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
+export interface InProcessModel extends InferStream {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** The configuration's parameters; `strainflow.*` say what a stream needs to know. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** Requests under way before `send` asks to wait. Enough to keep every worker busy, little enough to hold in memory. */
+const HIGH_WATER = 64;
+
+/** `onOpen` hears of each call, so that the server can give it up when it closes. */
+export function inProcessModel(
+  model: Model,
+  onOpen: (call: { lose(error: Error): void }) => () => void,
+): InProcessModel {
+  return {
+    name: model.spec.name,
+    version: model.spec.version,
+    inputs: tensorSpecs(model.spec.inputs),
+    outputs: tensorSpecs(model.spec.outputs),
+    parameters: stringParameters(model.spec.config),
+    open: (listener) => new InProcessCall(model, listener, onOpen),
+  };
+}
+
+interface Due {
+  readonly id: string;
+  response: InferResponse | undefined;
+  pending: Pending | undefined;
+}
+
+class InProcessCall implements InferCall {
+  readonly #model: Model;
+  readonly #listener: InferListener;
+  readonly #due: Due[] = [];
+  readonly #close: () => void;
+  #full = false;
+  #ended = false;
+  #over = false;
+
+  constructor(
+    model: Model,
+    listener: InferListener,
+    onOpen: (call: { lose(error: Error): void }) => () => void,
+  ) {
+    this.#model = model;
+    this.#listener = listener;
+    this.#close = onOpen(this);
+  }
+
+  send(request: InferRequest): boolean {
+    if (this.#ended || this.#over)
+      throw new StrainflowError(
+        "call-ended",
+        "this call takes no more requests: it was ended, cancelled or lost",
+      );
+    const due: Due = { id: request.id, response: undefined, pending: undefined };
+    this.#due.push(due);
+    const answer = (outcome: Outcome): void => {
+      due.response = responseOf(request.id, outcome);
+      this.#flush();
+    };
+    try {
+      due.pending = this.#model.infer(modelRequest(request), answer);
+    } catch (error) {
+      const refusal = asRefusal(error);
+      queueMicrotask(() => answer(refusal));
+    }
+    this.#full = this.#due.length >= HIGH_WATER;
+    return !this.#full;
+  }
+
+  end(): void {
+    if (this.#ended || this.#over) return;
+    this.#ended = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#close();
+    for (const { pending, response } of this.#due) if (response === undefined) pending?.abandon();
+    this.#due.length = 0;
+  }
+
+  lose(error: Error): void {
+    if (this.#over) return;
+    this.cancel();
+    this.#listener.lost(error);
+  }
+
+  #flush(): void {
+    while (!this.#over && this.#due[0]?.response !== undefined) {
+      const { response } = this.#due.shift() ?? {};
+      if (response !== undefined) this.#listener.response(response);
+    }
+    if (this.#over) return;
+    if (this.#ended && this.#due.length === 0) {
+      this.#over = true;
+      this.#close();
+      this.#listener.closed?.();
+    } else if (this.#full && this.#due.length < HIGH_WATER) {
+      this.#full = false;
+      this.#listener.drain?.();
+    }
+  }
+}
+
+function modelRequest(request: InferRequest): ModelRequest {
+  const inputs = new Map<string, RawTensor>();
+  for (const [name, tensor] of Object.entries(request.inputs)) inputs.set(name, toRaw(name, tensor));
+  const { id, outputs, sequence } = request;
+  const none = sequence === undefined || sequence.id === "" || sequence.id === 0n;
+  return {
+    id,
+    inputs,
+    ...(outputs === undefined ? {} : { outputs }),
+    ...(none ? {} : { sequence }),
+  };
+}
+
+function responseOf(id: string, outcome: Outcome): InferResponse {
+  if (outcome instanceof Refusal) return { id, outputs: {}, error: outcome };
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, raw] of outcome) outputs[name] = fromRaw(raw);
+  return { id, outputs };
+}

@@ -1,0 +1,118 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type ModelConfig,
+  ModelInstanceGroup_Kind,
+  type ModelSequenceBatching_State,
+} from "@strainflow/proto";
+import { ELEMENT_SIZE, elementCountOf } from "./datatypes.ts";
+import type { ModelFolder } from "./model-folder.ts";
+import { datatypeOf, notLoadable } from "./model-spec.ts";
+import type { LoadSpec, NativeSpec, StateSpec } from "./worker-messages.ts";
+
+/** A configuration's free parameters; `strainflow.*` are ours. */
+export function stringParameters(config: ModelConfig): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(config.parameters).map(([key, { stringValue }]) => [key, stringValue]),
+  );
+}
+
+/** Instances that the configuration asks for; `undefined` where it leaves the number to the server. */
+export function instanceCount(config: ModelConfig): number | undefined {
+  if (config.instanceGroup.length === 0) return undefined;
+  let count = 0;
+  for (const group of config.instanceGroup) {
+    if (group.kind === ModelInstanceGroup_Kind.GPU)
+      throw notLoadable(
+        config.name,
+        "its instance_group is KIND_GPU and the embedded server has none; leave the kind out",
+      );
+    count += Math.max(1, group.count);
+  }
+  return count;
+}
+
+/** How a compute thread loads one version of an ONNX model. `threads` is what a run may use where nothing is said. */
+export async function loadSpec(folder: ModelFolder, version: string, threads: number): Promise<LoadSpec> {
+  const { config } = folder;
+  const parameters = stringParameters(config);
+  const threadCount = (key: string, otherwise: number): number => {
+    const text = parameters[key];
+    const count = text === undefined ? otherwise : Number(text);
+    if (!Number.isInteger(count) || count < 0 || count > 1024)
+      throw notLoadable(config.name, `parameter ${key} is '${text}'; it must be a number of threads`);
+    return count;
+  };
+  const interOpThreads = Math.max(1, threadCount("inter_op_thread_count", 1));
+  const native = nativeSpec(config, parameters);
+  return {
+    path: join(folder.path, version, config.defaultModelFilename || "model.onnx"),
+    // As in ONNX Runtime, 0 leaves the number to the server.
+    intraOpThreads: threadCount("intra_op_thread_count", 0) || threads,
+    interOpThreads: parameters.execution_mode === "1" ? interOpThreads : 1,
+    optimizationLevel: (config.optimization?.graph?.level ?? 0) < 0 ? "basic" : "all",
+    states: await stateSpecs(folder),
+    ...(native === undefined ? {} : { native }),
+  };
+}
+
+async function stateSpecs({ config, path }: ModelFolder): Promise<readonly StateSpec[]> {
+  const scheduling = config.schedulingChoice;
+  if (scheduling.case !== "sequenceBatching") return [];
+  return Promise.all(scheduling.value.state.map((state) => stateSpec(config, path, state)));
+}
+
+async function stateSpec(
+  config: ModelConfig,
+  path: string,
+  state: ModelSequenceBatching_State,
+): Promise<StateSpec> {
+  const what = `state '${state.inputName}'`;
+  const datatype = datatypeOf(config.name, what, state.dataType);
+  // Variable dimensions of a state become 1, as in Triton.
+  const dims = state.dims.map((size) => (size < 0n ? 1 : Number(size)));
+  const shape = config.maxBatchSize > 0 ? [1, ...dims] : dims;
+  const elements = elementCountOf(shape);
+  if (elements === undefined || ELEMENT_SIZE[datatype] === 0 || datatype === "BF16")
+    throw notLoadable(config.name, `${what} of ${datatype} [${dims}] cannot be held`);
+  const spec = { input: state.inputName, output: state.outputName, datatype, shape };
+  const initial = state.initialState[0];
+  if (initial === undefined) return spec;
+  const initialDims = initial.dims.map((size) => (size < 0n ? 1 : Number(size)));
+  if (initial.dataType !== state.dataType || elementCountOf(initialDims) !== elementCountOf(dims))
+    throw notLoadable(
+      config.name,
+      `the initial_state of ${what} is [${initialDims}] of ${initial.dataType}; the state is [${dims}] of ${state.dataType}`,
+    );
+  if (initial.stateData.case !== "dataFile") return spec;
+  const file = join(path, "initial_state", initial.stateData.value);
+  const data = await readFile(file).catch((cause: unknown) => {
+    throw notLoadable(config.name, `the initial_state of ${what}, ${file}, cannot be read`, cause);
+  });
+  const size = elements * ELEMENT_SIZE[datatype];
+  if (data.byteLength !== size)
+    throw notLoadable(config.name, `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`);
+  return { ...spec, initial: new Uint8Array(data) };
+}
+
+function nativeSpec(
+  config: ModelConfig,
+  parameters: Readonly<Record<string, string>>,
+): NativeSpec | undefined {
+  const kind = parameters["strainflow.native"];
+  const input = config.input[0];
+  if (kind === undefined || kind === "") return undefined;
+  if (kind !== "snapshotter")
+    throw notLoadable(config.name, `parameter strainflow.native is '${kind}'; 'snapshotter' is known`);
+  const scheduling = config.schedulingChoice;
+  const controls = scheduling.case === "sequenceBatching" ? scheduling.value.controlInput.length : 0;
+  // What the kernel does not do is left to the ONNX file beside it, which does.
+  if (input === undefined || config.input.length > 1 || config.maxBatchSize > 0 || controls > 0)
+    return undefined;
+  return {
+    kind,
+    input: input.name,
+    outputs: config.output.map(({ name, dims }) => ({ name, shape: dims.map(Number) })),
+    parameters,
+  };
+}

@@ -1,0 +1,95 @@
+import { InferenceSession, type Tensor } from "onnxruntime-node";
+import { type ComputeModel, cloneTensor, datatypeOfOrt, toOrt } from "./compute-model.ts";
+import { ELEMENT_SIZE } from "./datatypes.ts";
+import type { GraphTensor, LoadSpec, StateSpec, StepRun } from "./worker-messages.ts";
+
+/** Loads an ONNX file. Graph and states are checked against each other by the loader, which knows the configuration. */
+export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
+  const session = await InferenceSession.create(spec.path, {
+    intraOpNumThreads: spec.intraOpThreads,
+    interOpNumThreads: spec.interOpThreads,
+    graphOptimizationLevel: spec.optimizationLevel,
+    executionMode: spec.interOpThreads > 1 ? "parallel" : "sequential",
+    logSeverityLevel: 3,
+    // Threads that spin between runs burn the very cores that other models and the event loop need.
+    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+  });
+  return new OnnxModel(session, spec.states);
+}
+
+class OnnxModel implements ComputeModel {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+  readonly #session: InferenceSession;
+  readonly #states: readonly StateSpec[];
+  /** By sequence: the states in the order of the configuration. */
+  readonly #held = new Map<number, readonly Tensor[]>();
+
+  constructor(session: InferenceSession, states: readonly StateSpec[]) {
+    this.#session = session;
+    this.#states = states;
+    this.inputs = session.inputMetadata.map(graphTensor);
+    this.outputs = session.outputMetadata.map(graphTensor);
+  }
+
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    wanted: readonly string[],
+    sequence: StepRun["sequence"],
+  ): Promise<Readonly<Record<string, Tensor>>> {
+    if (this.#states.length === 0 || sequence === undefined) return this.#session.run(feeds, wanted);
+    if (sequence.start) this.#held.delete(sequence.state);
+    const states = this.#held.get(sequence.state) ?? this.#states.map(initialState);
+    const all: Record<string, Tensor> = { ...feeds };
+    this.#states.forEach((state, index) => {
+      const tensor = states[index];
+      if (tensor !== undefined) all[state.input] = tensor;
+    });
+    const fetches = new Set(wanted);
+    for (const state of this.#states) fetches.add(state.output);
+    const outputs = await this.#session.run(all, [...fetches]);
+    if (sequence.end) this.#held.delete(sequence.state);
+    else
+      this.#held.set(
+        sequence.state,
+        this.#states.map((state) => present(outputs, state.output)),
+      );
+    const answer: Record<string, Tensor> = {};
+    for (const name of wanted) {
+      const tensor = present(outputs, name);
+      answer[name] = this.#states.some((state) => state.output === name) ? cloneTensor(tensor) : tensor;
+    }
+    return answer;
+  }
+
+  forget(state: number): void {
+    this.#held.delete(state);
+  }
+
+  async release(): Promise<void> {
+    this.#held.clear();
+    await this.#session.release();
+  }
+}
+
+function present(outputs: Readonly<Record<string, Tensor>>, name: string): Tensor {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw new Error(`the model gave no output '${name}'`);
+  return tensor;
+}
+
+function initialState(state: StateSpec): Tensor {
+  const count = state.shape.reduce((product, size) => product * size, 1);
+  const buffer = new ArrayBuffer(count * ELEMENT_SIZE[state.datatype]);
+  if (state.initial !== undefined) new Uint8Array(buffer).set(state.initial);
+  return toOrt(state.datatype, state.shape, buffer);
+}
+
+function graphTensor(metadata: InferenceSession.ValueMetadata): GraphTensor {
+  if (!metadata.isTensor) throw new Error(`'${metadata.name}' is not a tensor; only tensors are supported`);
+  return {
+    name: metadata.name,
+    datatype: datatypeOfOrt(metadata.type),
+    shape: metadata.shape.map((size) => (typeof size === "number" ? size : -1)),
+  };
+}

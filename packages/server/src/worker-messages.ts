@@ -1,0 +1,95 @@
+import type { Datatype } from "@strainflow/series";
+
+/*
+ * What the event loop and its compute threads say to each other. ArrayBuffers are transferred, never copied.
+ */
+
+export interface MovedTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly buffer: ArrayBuffer;
+}
+
+export interface StateSpec {
+  readonly input: string;
+  readonly output: string;
+  readonly datatype: Datatype;
+  /** With the batch dimension. */
+  readonly shape: readonly number[];
+  /** Row-major bytes of the first state; zeros when absent. */
+  readonly initial?: Uint8Array;
+}
+
+/** A kernel in TypeScript in place of the ONNX file; the numbers are the same. */
+export interface NativeSpec {
+  readonly kind: "snapshotter" | "aggregator";
+  readonly input: string;
+  /** Names and shapes of the outputs, in order. */
+  readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface LoadSpec {
+  readonly path: string;
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+  readonly optimizationLevel: "disabled" | "basic" | "all";
+  readonly states: readonly StateSpec[];
+  readonly native?: NativeSpec;
+}
+
+/** One model's turn within a task. */
+export interface StepRun {
+  readonly model: number;
+  /** Model's input name → the task's tensor name. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Model's output name → the task's tensor name. */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly sequence?: {
+    /** Names the state: never used twice. */
+    readonly state: number;
+    /** The states begin anew. */
+    readonly start: boolean;
+    /** The states are not needed again. */
+    readonly end: boolean;
+  };
+}
+
+export type ToWorker =
+  | { readonly type: "load"; readonly model: number; readonly spec: LoadSpec }
+  | {
+      readonly type: "run";
+      readonly task: number;
+      readonly steps: readonly StepRun[];
+      readonly tensors: readonly MovedTensor[];
+      /** Names of the task's tensors that come back. */
+      readonly wanted: readonly string[];
+    }
+  | { readonly type: "forget"; readonly state: number }
+  | { readonly type: "close" };
+
+/** What a graph says of one of its tensors; −1 where any size will do. */
+export interface GraphTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+}
+
+export type FromWorker =
+  | {
+      readonly type: "loaded";
+      readonly model: number;
+      readonly inputs: readonly GraphTensor[];
+      readonly outputs: readonly GraphTensor[];
+    }
+  | { readonly type: "not-loaded"; readonly model: number; readonly message: string }
+  | {
+      readonly type: "done";
+      readonly task: number;
+      readonly tensors: readonly MovedTensor[];
+      /** Nanoseconds spent in each step's model. */
+      readonly inferNs: readonly number[];
+    }
+  | { readonly type: "failed"; readonly task: number; readonly step: number; readonly message: string }
+  | { readonly type: "closed" };

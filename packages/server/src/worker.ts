@@ -1,0 +1,95 @@
+/*
+ * A compute thread. It takes one task after the other; `run` of ONNX Runtime blocks it, which is why it exists.
+ * It ends by leaving on its own: a thread that is terminated inside a run takes the whole process with it.
+ */
+import { parentPort, threadId } from "node:worker_threads";
+import type { Tensor } from "onnxruntime-node";
+import { type ComputeModel, fromOrt, toOrt } from "./compute-model.ts";
+import { createNativeSnapshotter } from "./native-snapshotter.ts";
+import { loadOnnxModel } from "./onnx-model.ts";
+import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./worker-messages.ts";
+
+const port = parentPort;
+if (port === null) throw new Error(`worker.js is a worker thread's entry (thread ${threadId})`);
+
+const models = new Map<number, ComputeModel>();
+let queue = Promise.resolve();
+
+port.on("message", (message: ToWorker) => {
+  queue = queue.then(() => handle(message));
+});
+
+function answer(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
+
+async function handle(message: ToWorker): Promise<void> {
+  switch (message.type) {
+    case "load":
+      return load(message.model, message.spec);
+    case "run":
+      return run(message);
+    case "forget":
+      for (const model of models.values()) model.forget(message.state);
+      return;
+    case "close":
+      for (const model of models.values()) await model.release();
+      answer({ type: "closed" });
+      port?.close();
+  }
+}
+
+async function load(index: number, spec: LoadSpec): Promise<void> {
+  try {
+    const model = spec.native === undefined ? await loadOnnxModel(spec) : createNativeSnapshotter(spec);
+    models.set(index, model);
+    answer({ type: "loaded", model: index, inputs: model.inputs, outputs: model.outputs });
+  } catch (error) {
+    answer({ type: "not-loaded", model: index, message: messageOf(error) });
+  }
+}
+
+async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
+  const inferNs: number[] = [];
+  let step = 0;
+  try {
+    const tensors = new Map<string, Tensor>();
+    for (const { name, datatype, shape, buffer } of task.tensors)
+      tensors.set(name, toOrt(datatype, shape, buffer));
+    for (const { model: index, inputs, outputs, sequence } of task.steps) {
+      const model = models.get(index);
+      if (model === undefined) throw new Error("the model is not loaded in this thread");
+      const feeds: Record<string, Tensor> = {};
+      for (const [input, name] of Object.entries(inputs)) {
+        const tensor = tensors.get(name);
+        if (tensor === undefined) throw new Error(`tensor '${name}' is not there`);
+        feeds[input] = tensor;
+      }
+      const begin = performance.now();
+      const results = await model.run(feeds, Object.keys(outputs), sequence);
+      inferNs.push(Math.round((performance.now() - begin) * 1e6));
+      for (const [output, name] of Object.entries(outputs)) {
+        const tensor = results[output];
+        if (tensor === undefined) throw new Error(`the model gave no output '${output}'`);
+        tensors.set(name, tensor);
+      }
+      step++;
+    }
+    const moved: MovedTensor[] = [];
+    const transfer: ArrayBuffer[] = [];
+    for (const name of task.wanted) {
+      const tensor = tensors.get(name);
+      if (tensor === undefined) throw new Error(`tensor '${name}' is not there`);
+      const own = fromOrt(name, tensor);
+      moved.push(own);
+      transfer.push(own.buffer);
+    }
+    answer({ type: "done", task: task.task, tensors: moved, inferNs }, transfer);
+  } catch (error) {
+    answer({ type: "failed", task: task.task, step, message: messageOf(error) });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
