@@ -9,7 +9,7 @@ export interface EmbeddedOptions {
   readonly workers?: number;
   readonly host?: string;
   readonly grpcPort?: number;
-  readonly httpPort?: number;
+  readonly httpPort?: number | false;
 }
 
 /** The command that runs the embedded server, on the ports that it had before where there was a before. */

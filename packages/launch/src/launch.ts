@@ -15,8 +15,8 @@ export interface LaunchOptions {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly grpcPort?: number;
-  /** Default 0: any free port. */
-  readonly httpPort?: number;
+  /** Default 0: any free port. `false`: no HTTP. */
+  readonly httpPort?: number | false;
   /** Each line that the server writes. Default: none is shown. */
   readonly log?: (line: string) => void;
   /** Milliseconds that the server may take to be ready, models loaded. Default 60 000. */
@@ -35,7 +35,7 @@ export interface LaunchOptions {
 export interface LaunchedServer extends AsyncDisposable {
   /** `host:port` of gRPC: what `connect` takes. The same after a restart. */
   readonly address: string;
-  /** `host:port` of HTTP; absent where the server has none. */
+  /** `http://host:port`; absent where the server has none. */
   readonly httpAddress: string | undefined;
   /** Of the process of now. */
   readonly pid: number;

@@ -14,9 +14,15 @@ export interface ReadyLine {
   readonly type: "ready";
   /** `host:port` of gRPC. */
   readonly grpc: string;
-  /** `host:port` of HTTP, where there is one. */
+  /** `http://host:port`, where there is one. */
   readonly http?: string | undefined;
   readonly pid: number;
+}
+
+/** What it says when it cannot be. */
+interface FailedLine {
+  readonly type: "failed";
+  readonly message: string;
 }
 
 /** How a server's process ended. */
@@ -68,11 +74,12 @@ export async function startServerProcess(
   let onReady: (ready: ReadyLine) => void = () => undefined;
 
   function line(text: string): void {
-    const ready = readyLine(text);
-    if (ready !== undefined) return onReady(ready);
-    lastLines.push(text);
+    const told = toldLine(text);
+    if (told?.type === "ready") return onReady(told);
+    const words = told?.message ?? text;
+    lastLines.push(words);
     if (lastLines.length > KEPT_LINES) lastLines.shift();
-    log(text);
+    log(words);
   }
   createInterface({ input: child.stdout }).on("line", line);
   createInterface({ input: child.stderr }).on("line", line);
@@ -140,7 +147,8 @@ function lastWords(lines: readonly string[]): string {
   return lines.length === 0 ? "; it wrote nothing" : `; its last lines were:\n  ${lines.join("\n  ")}`;
 }
 
-function readyLine(text: string): ReadyLine | undefined {
+/** A line of ours: `{"type": "ready" | "failed", …}`. Anything else a server prints is for people. */
+function toldLine(text: string): ReadyLine | FailedLine | undefined {
   if (!text.startsWith("{")) return undefined;
   let value: unknown;
   try {
@@ -149,7 +157,8 @@ function readyLine(text: string): ReadyLine | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { type, grpc, http, pid } = value as Partial<Record<keyof ReadyLine, unknown>>;
+  const { type, grpc, http, pid, message }: Partial<Record<string, unknown>> = { ...value };
+  if (type === "failed" && typeof message === "string") return { type, message };
   if (type !== "ready" || typeof grpc !== "string" || typeof pid !== "number") return undefined;
   return { type, grpc, pid, http: typeof http === "string" ? http : undefined };
 }

@@ -29,21 +29,21 @@ export function deriveStreams(config: ModelConfig, configs: Configs): readonly D
   return streamsOf(config, configs, new Set());
 }
 
-/** What averaging steps add to a model. */
+/** What averaging steps add to a model. What their sizes do not tell is `undefined`. */
 export interface Averaging {
   /** How many strides before its own one an output reaches back: N − 1, summed over all averaging steps. */
-  readonly strides: number;
+  readonly strides: number | undefined;
   /** Output samples per stride: U of the last averaging step, 1 where there is none. */
-  readonly updateSize: number;
+  readonly updateSize: number | undefined;
 }
 
 /**
  * The averaging steps of a model or ensemble.
  *
- * An averager is a sequence-batched model with an input `[B, …, N·U or more]`, an output `[1, …, U·B]` and a state
- * of `(N + B − 1)·U`. `undefined` if a step looks like one and its sizes do not work out.
+ * An averager is a sequence-batched model with an input `[B, …, N·U or more]` and an output `[1, …, U·B]`. N is said by
+ * its parameter `strainflow.num_updates`; hermes', which has none, keeps a state of `(N + B − 1)·U`.
  */
-export function deriveAveraging(config: ModelConfig, configs: Configs): Averaging | undefined {
+export function deriveAveraging(config: ModelConfig, configs: Configs): Averaging {
   return averagingOf(config, configs, new Set());
 }
 
@@ -63,23 +63,20 @@ function streamsOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<str
   return found;
 }
 
-function averagingOf(
-  config: ModelConfig,
-  configs: Configs,
-  outer: ReadonlySet<string>,
-): Averaging | undefined {
+function averagingOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<string>): Averaging {
   if (config.schedulingChoice.case !== "ensembleScheduling") return averagerSizes(config);
   const inside = new Set([...outer, config.name]);
-  let { strides, updateSize } = NO_AVERAGING;
+  let all = NO_AVERAGING;
   for (const step of config.schedulingChoice.value.step) {
     const model = configs.get(step.modelName);
     if (model === undefined || inside.has(step.modelName)) continue;
     const one = averagingOf(model, configs, inside);
-    if (one === undefined) return undefined;
-    strides += one.strides;
-    if (one.strides > 0) updateSize = one.updateSize;
+    if (one === NO_AVERAGING) continue;
+    const strides =
+      one.strides === undefined || all.strides === undefined ? undefined : all.strides + one.strides;
+    all = { strides, updateSize: one.updateSize };
   }
-  return { strides, updateSize };
+  return all;
 }
 
 const NO_AVERAGING: Averaging = { strides: 0, updateSize: 1 };
@@ -113,18 +110,24 @@ function snapshotterStreams(config: ModelConfig): DerivedStream[] {
   return found;
 }
 
-function averagerSizes(config: ModelConfig): Averaging | undefined {
+function averagerSizes(config: ModelConfig): Averaging {
   const states = statesOf(config);
   if (states.length === 0 || snapshotterStreams(config).length > 0) return NO_AVERAGING;
+  const parameters = strainflowParameters(config);
   const stateSize = fixed(Number(states[0]!.dims.at(-1) ?? -1n));
   const batchSize = fixed(Number(updateInputs(config)[0]?.dims[0] ?? -1n));
   const outputSize = fixed(Number(config.output[0]?.dims.at(-1) ?? -1n));
-  if (stateSize === undefined || batchSize === undefined || outputSize === undefined) return undefined;
-  const updateSize = outputSize / batchSize;
-  const strides = stateSize / updateSize - batchSize;
-  return Number.isInteger(updateSize) && Number.isInteger(strides) && strides >= 0
-    ? { strides, updateSize }
-    : undefined;
+  const updateSize =
+    outputSize === undefined || batchSize === undefined ? undefined : integer(outputSize / batchSize, 1);
+  const numUpdates = integer(Number(parameters.get("num_updates")), 1);
+  if (numUpdates !== undefined) return { strides: numUpdates - 1, updateSize };
+  if (stateSize === undefined || batchSize === undefined || updateSize === undefined)
+    return { strides: undefined, updateSize };
+  return { strides: integer(stateSize / updateSize - batchSize, 0), updateSize };
+}
+
+function integer(value: number, least: number): number | undefined {
+  return Number.isInteger(value) && value >= least ? value : undefined;
 }
 
 function statesOf(config: ModelConfig): readonly ModelSequenceBatching_State[] {

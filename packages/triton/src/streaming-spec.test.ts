@@ -121,6 +121,16 @@ describe("how a model is streamed", () => {
     expect(found).toMatchObject({ updateSize: 64, latency: 3 * 512, memory: 6144 - 512 + 3 * 512 });
   });
 
+  it("takes the number of averaged updates from the averager's parameter, whose state may be smaller", () => {
+    const aggregator = config(`
+      name: "aggregator" input { name: "update" data_type: TYPE_FP32 dims: [8, 2, 1024] }
+      output { name: "output_stream" data_type: TYPE_FP32 dims: [1, 2, 512] }
+      parameters { key: "strainflow.num_updates" value { string_value: "4" } }
+      sequence_batching { state { input_name: "a" output_name: "b" dims: [1, 2, 192] } }`);
+    const found = spec(ENSEMBLE, [SNAPSHOTTER, NET, aggregator], KNOWN);
+    expect(found).toMatchObject({ updateSize: 64, latency: 3 * 512, memory: 6144 - 512 + 3 * 512 });
+  });
+
   it("adds up the channels of a snapshotter with several outputs, and takes its parameters", () => {
     const grouped = config(`
       name: "snapshotter" input { name: "snapshot_update" dims: [1, 5, 256] }

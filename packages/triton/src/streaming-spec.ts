@@ -78,11 +78,9 @@ export function streamingSpec({ config, inputs, configs, overrides }: SpecOption
 
   const averaging = deriveAveraging(config, configs);
   const averagedSize =
-    strideSize === undefined || averaging === undefined ? undefined : averaging.strides * strideSize;
+    strideSize === undefined || averaging.strides === undefined ? undefined : averaging.strides * strideSize;
   const updateSize =
-    overrides.updateSize ??
-    whole(config.name, "update_size", own.get("update_size")) ??
-    averaging?.updateSize;
+    overrides.updateSize ?? whole(config.name, "update_size", own.get("update_size")) ?? averaging.updateSize;
   // Only the model's own words: a step's would leave out the steps after it.
   const latency = overrides.latency ?? whole(config.name, "latency", own.get("latency")) ?? averagedSize;
   const memory =
