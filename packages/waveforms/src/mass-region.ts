@@ -4,13 +4,13 @@ import { createRandom } from "./random.ts";
 
 /** A region of component masses, without spin. */
 export interface MassRegion {
-  /** Least total mass, detector frame, M☉. Default 36. */
+  /** Least total mass, detector frame, M☉. Default 38. */
   readonly minMass?: number;
   /** Greatest total mass, M☉. Default 100. */
   readonly maxMass?: number;
   /** Greatest mass ratio. Default 3. */
   readonly maxRatio?: number;
-  /** Seconds: binaries that take longer from 30 Hz to merger are left out. Default 0.85, what a template of 1 s holds whole. */
+  /** Seconds: binaries that take longer from 30 Hz to merger are left out. Default 0.8, what a template of 1 s holds whole. */
   readonly longest?: number;
 }
 
@@ -23,7 +23,7 @@ export interface MassRegion {
 export function drawMasses(
   options: MassRegion & { readonly count: number; readonly seed?: string | number },
 ): readonly Binary[] {
-  const { minMass = 36, maxMass = 100, maxRatio = 3, longest = 0.85, count, seed = 1 } = options;
+  const { minMass = 38, maxMass = 100, maxRatio = 3, longest = 0.8, count, seed = 1 } = options;
   const where = "drawMasses";
   if (!(minMass > 0)) throw invalidOption(where, "minMass", minMass, "a positive number of solar masses");
   if (!(maxMass > minMass)) throw invalidOption(where, "maxMass", maxMass, `above minMass = ${minMass}`);

@@ -3,11 +3,12 @@ import { fileURLToPath } from "node:url";
 import h5wasm from "h5wasm/node";
 import { describe, expect, it } from "vitest";
 import { binaryNumbers } from "./binary.ts";
-import { match, sigma } from "./match.ts";
+import { shifted } from "./frequency-series.ts";
+import { match, overlap, sigma } from "./match.ts";
 import { createPhenomD } from "./phenom-d.ts";
 import { interpolatePsd } from "./psd-models.ts";
 import { remnant } from "./remnant.ts";
-import { createWaveform } from "./waveform.ts";
+import { createWaveform, toFrequency, toTime } from "./waveform.ts";
 
 const shared = process.env.STRAINFLOW_SHARED ?? fileURLToPath(new URL("../../../../shared", import.meta.url));
 const folder = `${shared}/fixtures/matched_filter`;
@@ -66,15 +67,29 @@ describe("IMRPhenomD", () => {
 });
 
 describe.skipIf(!present)("IMRPhenomD against LALSimulation's (needs ../shared/fixtures)", () => {
+  const read = (file: string, path: string): Float64Array => {
+    const dataset = new h5wasm.File(`${folder}/${file}`, "r").get(path);
+    if (!(dataset instanceof h5wasm.Dataset)) throw new Error(`${path} is no dataset of ${file}`);
+    const { value } = dataset;
+    if (!(value instanceof Float64Array)) throw new Error(`${path} of ${file} is not float64`);
+    return value;
+  };
+
+  it("calls the same quadrature cross, with the same sign", async () => {
+    await h5wasm.ready;
+    const [plus, cross] = ["td/hplus", "td/hcross"].map((path) =>
+      toFrequency(read("GW150914_template.h5", path), 2048),
+    );
+    const weighting = { psd: new Float64Array(plus!.re.length).fill(1e-46), lowFrequency: 30 };
+    const turn = shifted(plus!, 0, -Math.PI / 2);
+    expect(overlap(cross!, turn, weighting)).toBeGreaterThan(0.999);
+    const own = toTime(createWaveform({ mass1: 38.9, mass2: 32.7, sampleRate: 2048, size: 32768 }), 2048);
+    const ownTurn = shifted(toFrequency(own.plus, 2048), 0, -Math.PI / 2);
+    expect(overlap(toFrequency(own.cross, 2048), ownTurn, weighting)).toBeGreaterThan(0.999);
+  });
+
   it("matches GW150914's template to 1e-6 and its loudness to 1e-4, at the same masses", async () => {
     await h5wasm.ready;
-    const read = (file: string, path: string): Float64Array => {
-      const dataset = new h5wasm.File(`${folder}/${file}`, "r").get(path);
-      if (!(dataset instanceof h5wasm.Dataset)) throw new Error(`${path} is no dataset of ${file}`);
-      const { value } = dataset;
-      if (!(value instanceof Float64Array)) throw new Error(`${path} of ${file} is not float64`);
-      return value;
-    };
     const reference = {
       re: read("GW150914_template.h5", "fd/hplus_re"),
       im: read("GW150914_template.h5", "fd/hplus_im"),

@@ -34,7 +34,7 @@ export interface TemplateShape {
    */
   readonly peakIndex?: number;
   /**
-   * Hz, from which on a template is complete where it fits. Default 30: from there on a second holds a merger of 36 M☉ and
+   * Hz, from which on a template is complete where it fits. Default 30: from there on a second holds a merger of 38 M☉ and
    * more, and a bank of 32 covers them; what lies more than `peakIndex` samples before the peak is cut off with a taper.
    */
   readonly lowFrequency?: number;
@@ -54,7 +54,7 @@ export interface TemplateBankOptions extends TemplateShape {
 /**
  * A bank of binary-black-hole templates for a matched filter. It depends on no data.
  *
- * Each has unit norm, Σ hc² = 1. Without `masses` the binaries have total masses of 36 to 100 M☉ (detector frame), mass
+ * Each has unit norm, Σ hc² = 1. Without `masses` the binaries have total masses of 38 to 100 M☉ (detector frame), mass
  * ratios up to 3 and no spin: see {@link defaultBankMasses} for how well they cover it.
  *
  * @throws `invalid-option`
