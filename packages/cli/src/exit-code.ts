@@ -19,8 +19,14 @@ export const exitCodes = {
 
 const byTag: readonly (readonly [RegExp, number])[] = [
   [/^(invalid-option|settings|usage)/, exitCodes.usage],
-  [/^(hdf5-|arrow-|zeromq-|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/, exitCodes.input],
-  [/^(server-|stream-|infer|model-|shape-|missing-side|unknown-output|launch|repository|rpc|onnx)/, exitCodes.server],
+  [
+    /^(hdf5-|arrow-|zeromq-|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
+    exitCodes.input,
+  ],
+  [
+    /^(server-|stream-|infer|model-|shape-|missing-side|unknown-output|launch|repository|rpc|onnx)/,
+    exitCodes.server,
+  ],
   [/^output/, exitCodes.output],
 ];
 

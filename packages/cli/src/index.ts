@@ -1,1 +1,1 @@
-export {};
+export { defineSettings, type FileSettings } from "./settings-file.ts";

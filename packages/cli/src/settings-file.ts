@@ -8,9 +8,66 @@ import { z } from "zod";
 
 const positive = z.number().positive();
 
-const schema = z
+/** What a settings file may hold; every flag of `replay` has its place here, in camel case. */
+export interface FileSettings {
+  /** Detectors to search together. Default: those in the files. */
+  readonly ifos?: readonly string[] | undefined;
+  /** Hz of conditioning and inference. Default 2048. */
+  readonly sampleRate?: number | undefined;
+  /** Seconds of past that each PSD is made of. Default 8. */
+  readonly psdLength?: number | undefined;
+  /** Seconds of one PSD segment. Default 2. */
+  readonly fftLength?: number | undefined;
+  /** Seconds that the inverse ASD is cut to. Default 1. */
+  readonly filterLength?: number | undefined;
+  /** Hz below which nothing passes. Default 25. */
+  readonly highpass?: number | undefined;
+  /** Seconds from one PSD to the next. Default 1. */
+  readonly psdStride?: number | undefined;
+  /** Least network SNR of a detection. Default 8. */
+  readonly threshold?: number | undefined;
+  /** Least SNR of each detector that takes part. Default 4. */
+  readonly singleThreshold?: number | undefined;
+  /** Seconds in which there is one detection at most. Default 1. */
+  readonly clusterLength?: number | undefined;
+  /** Seconds added to the light-travel time. Default 0.002. */
+  readonly coincidencePad?: number | undefined;
+  /** Requests under way at once. Default 8. */
+  readonly maxInFlight?: number | undefined;
+  /** Outputs of the built-in detector per second. Default 16. */
+  readonly outputsPerSecond?: number | undefined;
+  /** Outputs per request. Default: one second's. */
+  readonly batchSize?: number | undefined;
+  /** Templates of the built-in detector's bank. Default 32. */
+  readonly templates?: number | undefined;
+  /** Address of a server, "grpc://host:port"; default: one is started here. */
+  readonly server?: string | undefined;
+  /** Name of the model to stream to. Default: the built-in detector. */
+  readonly model?: string | undefined;
+  /** Folder of a model repository for the server that is started here. */
+  readonly repository?: string | undefined;
+  /** Threads of the server that is started here. Default: as many as cores. */
+  readonly workers?: number | undefined;
+  /** Folder for results. Default "strainflow-out". */
+  readonly out?: string | undefined;
+  /** GPS seconds where to begin. */
+  readonly gpsStart?: number | undefined;
+  /** GPS seconds where to end. */
+  readonly gpsEnd?: number | undefined;
+  /** Data-quality bits that must be set. */
+  readonly requireQuality?: readonly (string | number)[] | undefined;
+  /** What a damaged chunk of a file is. Default error. */
+  readonly damaged?: "error" | "gap" | undefined;
+  /** How the output series is written. Default hdf5. */
+  readonly series?: "none" | "hdf5" | "arrow" | undefined;
+}
+
+const schema: z.ZodType<FileSettings> = z
   .strictObject({
-    ifos: z.array(z.string().min(1)).min(1).describe("Detectors to search together. Default: those in the files."),
+    ifos: z
+      .array(z.string().min(1))
+      .min(1)
+      .describe("Detectors to search together. Default: those in the files."),
     sampleRate: z.int().positive().describe("Hz of conditioning and inference. Default 2048."),
     psdLength: positive.describe("Seconds of past that each PSD is made of. Default 8."),
     fftLength: positive.describe("Seconds of one PSD segment. Default 2."),
@@ -18,9 +75,15 @@ const schema = z
     highpass: z.number().nonnegative().describe("Hz below which nothing passes. Default 25."),
     psdStride: positive.describe("Seconds from one PSD to the next. Default 1."),
     threshold: z.number().nonnegative().describe("Least network SNR of a detection. Default 8."),
-    singleThreshold: z.number().nonnegative().describe("Least SNR of each detector that takes part. Default 4."),
+    singleThreshold: z
+      .number()
+      .nonnegative()
+      .describe("Least SNR of each detector that takes part. Default 4."),
     clusterLength: positive.describe("Seconds in which there is one detection at most. Default 1."),
-    coincidencePad: z.number().nonnegative().describe("Seconds added to the light-travel time. Default 0.002."),
+    coincidencePad: z
+      .number()
+      .nonnegative()
+      .describe("Seconds added to the light-travel time. Default 0.002."),
     maxInFlight: z.int().positive().describe("Requests under way at once. Default 8."),
     outputsPerSecond: z.int().positive().describe("Outputs of the built-in detector per second. Default 16."),
     batchSize: z.int().positive().describe("Outputs per request. Default: one second's."),
@@ -28,7 +91,10 @@ const schema = z
     server: z.string().describe('Address of a server, "grpc://host:port"; default: one is started here.'),
     model: z.string().describe("Name of the model to stream to. Default: the built-in detector."),
     repository: z.string().describe("Folder of a model repository for the server that is started here."),
-    workers: z.int().positive().describe("Threads of the server that is started here. Default: as many as cores."),
+    workers: z
+      .int()
+      .positive()
+      .describe("Threads of the server that is started here. Default: as many as cores."),
     out: z.string().describe('Folder for results. Default "strainflow-out".'),
     gpsStart: z.number().describe("GPS seconds where to begin."),
     gpsEnd: z.number().describe("GPS seconds where to end."),
@@ -37,9 +103,6 @@ const schema = z
     series: z.enum(["none", "hdf5", "arrow"]).describe("How the output series is written. Default hdf5."),
   })
   .partial();
-
-/** What a settings file may hold; every flag of `replay` has its place here, in camel case. */
-export type FileSettings = z.infer<typeof schema>;
 
 /** For `strainflow.config.ts`: types and completion. */
 export function defineSettings(settings: FileSettings): FileSettings {
@@ -51,14 +114,21 @@ export function settingsSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(schema), title: "strainflow settings" };
 }
 
-const NAMES = ["strainflow.config.ts", "strainflow.config.json", "strainflow.config.yaml", "strainflow.config.yml"];
+const NAMES = [
+  "strainflow.config.ts",
+  "strainflow.config.json",
+  "strainflow.config.yaml",
+  "strainflow.config.yml",
+];
 
 /**
  * Reads settings: from `path`, or from the first `strainflow.config.{ts,json,yaml}` in the current folder, if any.
  *
  * @throws `settings-unreadable`, `settings-invalid`
  */
-export async function readSettings(path: string | undefined): Promise<{ settings: FileSettings; path?: string }> {
+export async function readSettings(
+  path: string | undefined,
+): Promise<{ settings: FileSettings; path?: string }> {
   const found = path ?? NAMES.find((name) => existsSync(name));
   if (found === undefined) return { settings: {} };
   const full = resolve(found);
@@ -79,8 +149,12 @@ export async function readSettings(path: string | undefined): Promise<{ settings
 export function checkSettings(value: unknown, where: string): FileSettings {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "settings"}: ${issue.message}`);
-  throw new StrainflowError("settings-invalid", `${where}: ${problems.join("; ")}`, { details: { path: where, problems } });
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.join(".") || "settings"}: ${issue.message}`,
+  );
+  throw new StrainflowError("settings-invalid", `${where}: ${problems.join("; ")}`, {
+    details: { path: where, problems },
+  });
 }
 
 async function load(path: string): Promise<unknown> {

@@ -1,0 +1,31 @@
+import { isStrainflowError } from "@strainflow/series";
+import { Command, CommanderError } from "commander";
+import { addReplay } from "./commands/replay.ts";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { version } from "./version.ts";
+
+/** The `strainflow` command. */
+async function main(): Promise<void> {
+  const program = new Command("strainflow")
+    .description("Streaming time-series inference for gravitational-wave detection")
+    .version(version)
+    .option("--debug", "show where an error came from")
+    .showHelpAfterError("(add --help for what there is)")
+    .exitOverride();
+  addReplay(program);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      return;
+    }
+    const tag = isStrainflowError(error) ? `   [${error.tag}]` : "";
+    process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}${tag}\n`);
+    if (program.opts<{ debug?: boolean }>().debug === true || !isStrainflowError(error))
+      process.stderr.write(`${error instanceof Error ? error.stack : ""}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+await main();
