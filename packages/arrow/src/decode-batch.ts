@@ -133,6 +133,7 @@ function markNulls(
 }
 
 function markNotFinite(values: SampleArray, marks: Uint8Array | undefined): Uint8Array | undefined {
+  if (allFinite(values)) return marks;
   let marked = marks;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
@@ -142,6 +143,13 @@ function markNotFinite(values: SampleArray, marks: Uint8Array | undefined): Uint
       marked[i] = Math.max(marked[i]!, Number.isNaN(value) ? MARK.nan : MARK.infinite);
   }
   return marked;
+}
+
+/** Without a branch per sample: what is not finite times zero is NaN, and stays in the sum. */
+function allFinite(values: SampleArray): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  return sum === 0;
 }
 
 function splitRow(
