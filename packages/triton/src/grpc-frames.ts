@@ -75,10 +75,30 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
       if (buffered === 0) return consume(chunk);
       chunks.push(chunk);
       buffered += chunk.length;
-      return buffered < wanted || consume(Buffer.concat(chunks, buffered));
+      if (buffered < wanted) return true;
+      if (wanted === PREFIX_SIZE) return consume(Buffer.concat(chunks, buffered));
+      const excess = buffered - wanted;
+      const frame = joinAligned(chunks, wanted);
+      keep(NOTHING, PREFIX_SIZE);
+      onMessage(frame.subarray(PREFIX_SIZE));
+      return excess === 0 || consume(chunk.subarray(chunk.length - excess));
     },
     get isPartial() {
       return buffered > 0;
     },
   };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * The first `size` bytes of some chunks, so placed that they end at a multiple of eight: the last tensor of a response
+ * ends there too, begins at one therefore, and can be given as a view.
+ */
+function joinAligned(chunks: readonly Buffer[], size: number): Buffer {
+  const padding = (8 - (size % 8)) % 8;
+  const target = Buffer.allocUnsafeSlow(padding + size);
+  let at = padding;
+  for (const chunk of chunks) at += chunk.copy(target, at, 0, Math.min(chunk.length, target.length - at));
+  return target.subarray(padding);
 }
