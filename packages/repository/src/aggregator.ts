@@ -1,7 +1,5 @@
-import { create } from "@bufbuild/protobuf";
-import { ModelConfigSchema } from "@strainflow/proto";
 import { invalidOption } from "@strainflow/series";
-import { implicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
+import { addImplicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
 import type { Model } from "./repository.ts";
 
@@ -115,14 +113,7 @@ export function buildAggregator(options: AggregatorOptions): Model {
     },
   );
   return {
-    config: create(ModelConfigSchema, {
-      ...config,
-      schedulingChoice: implicitState(
-        name,
-        { name: "online_average", type: "FP32", shape: stateShape },
-        options,
-      ),
-    }),
+    config: addImplicitState(config, { name: "online_average", type: "FP32", shape: stateShape }, options),
     files: { "1/model.onnx": g.toBytes() },
   };
 }

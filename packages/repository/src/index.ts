@@ -1,4 +1,6 @@
+export { type AframeEnsembleOptions, buildAframeEnsemble } from "./aframe.ts";
 export { type AggregatorOptions, buildAggregator } from "./aggregator.ts";
+export { type BackgroundSnapshotterOptions, buildBackgroundSnapshotter } from "./background-snapshotter.ts";
 export { formatConfig, parseConfig } from "./config-text.ts";
 export type { RepositoryErrorTag } from "./errors.ts";
 export { createLocalStore } from "./local-store.ts";
@@ -13,6 +15,14 @@ export {
 export type { Placement, SequencePlacement } from "./model-config.ts";
 export { checkModelName, checkModelPath, type ModelFiles, type ModelStore } from "./model-store.ts";
 export {
+  addNetwork,
+  buildStreamingNetwork,
+  describeNetwork,
+  type Network,
+  type NetworkOptions,
+  type StreamingNetworkOptions,
+} from "./network.ts";
+export {
   type Attribute,
   createGraph,
   type Dimension,
@@ -21,6 +31,7 @@ export {
   type GraphBuilder,
   type Value,
 } from "./onnx/graph.ts";
+export { inspectOnnx, type OnnxFacts } from "./onnx/inspect.ts";
 export {
   createRepository,
   type Model,
@@ -35,3 +46,10 @@ export {
   type StreamingFacts,
   streamingParameters,
 } from "./streaming-ensemble.ts";
+export {
+  buildWhitener,
+  type WhitenerOptions,
+  type WhiteningChain,
+  type WhiteningSizes,
+  whiteningSizes,
+} from "./whitener.ts";

@@ -1,18 +1,17 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   DataType,
   type ModelConfig,
   ModelConfigSchema,
   ModelInstanceGroup_Kind,
-  type ModelSequenceBatching_StateSchema,
   ModelSequenceBatchingSchema,
 } from "@strainflow/proto";
-import { invalidOption } from "@strainflow/series";
+import { type Datatype, invalidOption } from "@strainflow/series";
 
 /** A tensor as a configuration declares it; −1 for any size. */
 export interface TensorDeclaration {
   readonly name: string;
-  readonly type: "FP32" | "FP64";
+  readonly type: Datatype;
   readonly shape: readonly number[];
 }
 
@@ -47,9 +46,21 @@ export interface SequencePlacement extends Placement {
   readonly maxSequenceIdleMicroseconds?: number;
 }
 
-export const DATA_TYPES: Readonly<Record<TensorDeclaration["type"], DataType>> = {
+const DATA_TYPES: Readonly<Record<Datatype, DataType>> = {
+  BOOL: DataType.TYPE_BOOL,
+  UINT8: DataType.TYPE_UINT8,
+  UINT16: DataType.TYPE_UINT16,
+  UINT32: DataType.TYPE_UINT32,
+  UINT64: DataType.TYPE_UINT64,
+  INT8: DataType.TYPE_INT8,
+  INT16: DataType.TYPE_INT16,
+  INT32: DataType.TYPE_INT32,
+  INT64: DataType.TYPE_INT64,
+  FP16: DataType.TYPE_FP16,
   FP32: DataType.TYPE_FP32,
   FP64: DataType.TYPE_FP64,
+  BF16: DataType.TYPE_BF16,
+  BYTES: DataType.TYPE_STRING,
 };
 
 const KINDS: Readonly<Record<NonNullable<Placement["kind"]>, ModelInstanceGroup_Kind>> = {
@@ -94,41 +105,39 @@ export function onnxConfig(
 }
 
 /**
- * Sequence batching with one implicit state `input_<state>` → `output_<state>` that is zero at every START.
- * This is the form that was seen to work on Triton 2.51 with its onnxruntime backend.
+ * Gives a configuration sequence batching with one implicit state, `input_<name>` → `output_<name>`, that is zero at
+ * every START. This is the form that was seen to work on Triton 2.51 with its onnxruntime backend.
  */
-export function implicitState(
-  name: string,
-  state: {
-    readonly name: string;
-    readonly type: TensorDeclaration["type"];
-    readonly shape: readonly number[];
-  },
+export function addImplicitState(
+  config: ModelConfig,
+  state: TensorDeclaration,
   placement: SequencePlacement,
-): ModelConfig["schedulingChoice"] {
+): ModelConfig {
   const { scheduling = "direct", maxSequences = 16, maxSequenceIdleMicroseconds = 10_000_000 } = placement;
-  positive(name, "maxSequences", maxSequences);
-  positive(name, "maxSequenceIdleMicroseconds", maxSequenceIdleMicroseconds);
+  positive(config.name, "maxSequences", maxSequences);
+  positive(config.name, "maxSequenceIdleMicroseconds", maxSequenceIdleMicroseconds);
   const dims = state.shape.map(BigInt);
   const dataType = DATA_TYPES[state.type];
-  const declared: MessageInitShape<typeof ModelSequenceBatching_StateSchema> = {
-    inputName: `input_${state.name}`,
-    outputName: `output_${state.name}`,
-    dataType,
-    dims,
-    initialState: [{ name: state.name, dataType, dims, stateData: { case: "zeroData", value: true } }],
-  };
-  return {
+  config.schedulingChoice = {
     case: "sequenceBatching",
     value: create(ModelSequenceBatchingSchema, {
       maxSequenceIdleMicroseconds: BigInt(maxSequenceIdleMicroseconds),
-      state: [declared],
+      state: [
+        {
+          inputName: `input_${state.name}`,
+          outputName: `output_${state.name}`,
+          dataType,
+          dims,
+          initialState: [{ name: state.name, dataType, dims, stateData: { case: "zeroData", value: true } }],
+        },
+      ],
       strategyChoice:
         scheduling === "direct"
           ? { case: "direct", value: {} }
           : { case: "oldest", value: { maxCandidateSequences: maxSequences } },
     }),
   };
+  return config;
 }
 
 /** A whole number ≥ 1, or an `invalid-option` error. */

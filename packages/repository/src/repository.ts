@@ -1,6 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { create } from "@bufbuild/protobuf";
-import { type ModelConfig, ModelConfigSchema } from "@strainflow/proto";
+import type { ModelConfig } from "@strainflow/proto";
 import { formatConfig, parseConfig } from "./config-text.ts";
 import { repositoryError } from "./errors.ts";
 import { createLocalStore } from "./local-store.ts";
@@ -76,7 +75,8 @@ export function repositoryOf(store: ModelStore): ModelRepository {
     async config(name) {
       const text = new TextDecoder().decode(await read(name, "config.pbtxt"));
       const config = parseConfig(text, `${name}/config.pbtxt`);
-      return config.name === "" ? create(ModelConfigSchema, { ...config, name }) : config;
+      if (config.name === "") config.name = name;
+      return config;
     },
     read,
     remove: async (name) => store.remove(checkModelName(name)),

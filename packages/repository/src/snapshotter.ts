@@ -1,7 +1,5 @@
-import { create } from "@bufbuild/protobuf";
-import { ModelConfigSchema } from "@strainflow/proto";
 import { invalidOption } from "@strainflow/series";
-import { implicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
+import { addImplicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
 import type { Model } from "./repository.ts";
 
@@ -80,13 +78,8 @@ export function buildSnapshotter(options: SnapshotterOptions): Model {
       "strainflow.memory": snapshotSize - strideSize,
     },
   );
-  const schedulingChoice = implicitState(
-    name,
-    { name: "snapshot", type: "FP32", shape: stateShape },
-    options,
-  );
   return {
-    config: create(ModelConfigSchema, { ...config, schedulingChoice }),
+    config: addImplicitState(config, { name: "snapshot", type: "FP32", shape: stateShape }, options),
     files: { "1/model.onnx": g.toBytes() },
   };
 }
