@@ -21,6 +21,12 @@ export {
 } from "./online-average.ts";
 export { createOnlineSearch, type OnlineSearchOptions } from "./online-search.ts";
 export { createOverWhiten, type OverWhitenOptions } from "./over-whiten.ts";
+export {
+  createPreprocess,
+  type Preprocess,
+  type Preprocessed,
+  type PreprocessOptions,
+} from "./preprocess.ts";
 export { type Psd, type WelchOptions, welch } from "./psd.ts";
 export type { PsdAverage } from "./psd-average.ts";
 export type { PsdDetrend } from "./psd-periodogram.ts";
@@ -50,5 +56,8 @@ export {
   type Update,
   type UpdatesOptions,
 } from "./updates.ts";
+export { type BlockWhiten, type BlockWhitenOptions, createBlockWhiten, whiten } from "./whiten.ts";
+export { minimumPhaseTaps, whitenMinimumPhase } from "./whiten-minimum-phase.ts";
 export type { StreamWhitenOptions } from "./whiten-options.ts";
+export { interpolateSpectrum, type SpectrumGrid } from "./whiten-spectrum.ts";
 export { createWhiten, type WhitenOptions } from "./whiten-stream.ts";

@@ -16,7 +16,7 @@ export interface WelchOptions {
   readonly average?: PsdAverage;
   /** Default `"exact"`: each segment loses its own mean. */
   readonly detrend?: PsdDetrend;
-  /** `"ml4gw"`: taper and scale are rounded to float32, as that library holds them. */
+  /** `"ml4gw"`: taper and scale are made in float32, as that library has them. */
   readonly compatibility?: "ml4gw";
 }
 
@@ -77,6 +77,15 @@ function taperOf(
       throw invalidOption("welch", "taper", `${taper.length} weights`, `fftSize = ${fftSize} weights`);
     return Float64Array.from(taper);
   }
-  const weights = createTaper(taper, fftSize);
-  return compatibility === "ml4gw" ? Float64Array.from(weights, Math.fround) : weights;
+  if (compatibility === undefined) return createTaper(taper, fftSize);
+  return taper === "hann" ? hannInFloat32(fftSize) : createTaper(taper, fftSize).map(Math.fround);
+}
+
+/** The periodic Hann taper with every step of its arithmetic rounded to float32, as torch evaluates it by default. */
+function hannInFloat32(size: number): Float64Array {
+  const { fround } = Math;
+  const turn = fround((2 * Math.PI) / size);
+  return Float64Array.from({ length: size }, (_, n) =>
+    fround(0.5 - 0.5 * fround(Math.cos(fround(n * turn)))),
+  );
 }
