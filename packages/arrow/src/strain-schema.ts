@@ -28,7 +28,7 @@ const PRECISION = { single: 1, double: 2 } as const;
 
 const MAX_NAME_BYTES = 1024;
 
-export const QUANTITY_KEY = "strainflow.quantity";
+const QUANTITY_KEY = "strainflow.quantity";
 
 export type SampleType = "float32" | "float64";
 
