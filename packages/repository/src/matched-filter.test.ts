@@ -137,6 +137,25 @@ describe("the matched-filter model", () => {
     );
   });
 
+  it("gives quadratures of unit deviation in noise of the PSD that it is told", async () => {
+    const [templateSize, strideSize, batchSize] = [128, 32, 500];
+    const bank = bankOf(3, 4, templateSize, strideSize);
+    const next = random(11);
+    // White noise of variance σ² has the one-sided density 2σ²/rate; the sum of twelve uniforms is nearly normal.
+    const density = (2 * 4) / bank.sampleRate;
+    const normal = (): number => Array.from({ length: 12 }, next).reduce((a, b) => a + b, 0) / 2;
+    const kernel = Float32Array.from(
+      { length: batchSize * (templateSize + strideSize - 1) },
+      () => (2 * normal()) / density,
+    );
+    const inversePsd = new Float32Array(templateSize / 2 + 1).fill(1 / density);
+    const { quadratures } = await run({ bank, channels: ["H1"], batchSize, strideSize }, kernel, inversePsd);
+    const plus = quadratures.filter((_, i) => i % 2 === 0);
+    const deviation = Math.sqrt(plus.reduce((sum, value) => sum + value * value, 0) / plus.length);
+    expect(deviation).toBeGreaterThan(0.95);
+    expect(deviation).toBeLessThan(1.05);
+  });
+
   it("stays finite where there is no data and no PSD", async () => {
     const bank = bankOf(7, 2, 64, 16);
     const { triggers, quadratures } = await run(
