@@ -18,7 +18,7 @@ export interface FileSettings {
   readonly psdLength?: number | undefined;
   /** Seconds of one PSD segment. Default 2. */
   readonly fftLength?: number | undefined;
-  /** Seconds that the inverse ASD is cut to. Default 1. */
+  /** Seconds that the inverse ASD is cut to. Default 2. */
   readonly filterLength?: number | undefined;
   /** Hz below which nothing passes. Default 25. */
   readonly highpass?: number | undefined;
@@ -71,7 +71,7 @@ const schema: z.ZodType<FileSettings> = z
     sampleRate: z.int().positive().describe("Hz of conditioning and inference. Default 2048."),
     psdLength: positive.describe("Seconds of past that each PSD is made of. Default 8."),
     fftLength: positive.describe("Seconds of one PSD segment. Default 2."),
-    filterLength: positive.describe("Seconds that the inverse ASD is cut to. Default 1."),
+    filterLength: positive.describe("Seconds that the inverse ASD is cut to. Default 2."),
     highpass: z.number().nonnegative().describe("Hz below which nothing passes. Default 25."),
     psdStride: positive.describe("Seconds from one PSD to the next. Default 1."),
     threshold: z.number().nonnegative().describe("Least network SNR of a detection. Default 8."),

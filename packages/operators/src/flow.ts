@@ -60,8 +60,12 @@ export function createFlow(maxAhead: number): FlowControl {
       beginNs ??= readNs;
       while (!signal.aborted && !mayRead(readNs)) {
         await new Promise<void>((resolve) => {
-          wake = resolve;
-          signal.addEventListener("abort", () => resolve(), { once: true });
+          const go = (): void => {
+            signal.removeEventListener("abort", go);
+            resolve();
+          };
+          wake = go;
+          signal.addEventListener("abort", go);
         });
       }
     },
