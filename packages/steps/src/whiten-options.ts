@@ -10,7 +10,11 @@ export interface StreamWhitenOptions {
   readonly channels: readonly string[];
   /** Seconds of past that a PSD is made of. Default 8: a 32 s file still leaves 23 s to look at. */
   readonly psdLength?: number;
-  /** Seconds of one PSD segment. Default 2: 0.5 Hz resolves the lines, and seven of them fit into the default past. */
+  /**
+   * Seconds of one PSD segment. Default: `filterLength`. A filter of that length cannot follow lines any finer, and lets
+   * them leak: a PSD of 2 s segments whitens GW150914's detectors to a standard deviation of 1.13 and 1.24 under a 1 s
+   * filter, one of 1 s segments to 1.00 and 0.99; and there are twice as many segments to average.
+   */
   readonly fftLength?: number;
   /** Seconds that neighbouring segments share. Default: half of `fftLength`, where a Hann taper wastes least. */
   readonly overlapLength?: number;
@@ -69,8 +73,8 @@ export function whitenSizes(where: string, options: StreamWhitenOptions): Stream
     return size;
   };
   const psdLength = options.psdLength ?? 8;
-  const fftLength = options.fftLength ?? 2;
   const filterLength = options.filterLength ?? 1;
+  const fftLength = options.fftLength ?? filterLength;
   const highpass = options.highpass ?? 25;
   const lowpass = options.lowpass ?? (7 / 16) * sampleRate;
   const minimumFraction = options.minimumFraction ?? 0.5;
