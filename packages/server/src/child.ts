@@ -70,6 +70,7 @@ async function main(): Promise<void> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     tell({ type: "failed", tag: isStrainflowError(error) ? error.tag : "failed", message });
+    leaving = true;
     process.exitCode = 1;
     if (process.connected) process.disconnect();
     process.stdin.destroy();

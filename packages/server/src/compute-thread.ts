@@ -54,6 +54,11 @@ export class ComputeThread {
     return this.#tasks.size;
   }
 
+  /** It takes tasks: it runs, or is being started again. */
+  get alive(): boolean {
+    return this.#state === "running";
+  }
+
   /** Everything that it should hold is loaded. */
   get ready(): boolean {
     return this.#state === "running" && this.#loading.size === 0;
@@ -92,9 +97,8 @@ export class ComputeThread {
   /** Lets the thread finish what it has, release its models and leave; it is never terminated inside a run. */
   async close(): Promise<void> {
     if (this.#state === "dead") return;
-    const left = new Promise<void>((resolve) => {
-      this.#closed = resolve;
-    });
+    const { promise: left, resolve } = deferred();
+    this.#closed = resolve;
     if (this.#state === "running") {
       this.#send({ type: "close" });
       this.#state = "closing";
@@ -102,9 +106,12 @@ export class ComputeThread {
     await left;
   }
 
-  /** For tests: the thread fails as if by a fault of its own. */
-  async crash(): Promise<void> {
-    await this.#worker.terminate();
+  /** For tests: the thread fails as if by a fault of its own, before it takes anything that is sent after this. */
+  crash(): Promise<void> {
+    const { promise, resolve } = deferred();
+    this.#worker.once("exit", resolve);
+    this.#send({ type: "crash" });
+    return promise;
   }
 
   #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
@@ -189,4 +196,12 @@ export class ComputeThread {
         this.#log(`${this.name}: a model could not be loaded again: ${String(error)}`),
       );
   }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }

@@ -102,8 +102,11 @@ function nativeSpec(
   const kind = parameters["strainflow.native"];
   const input = config.input[0];
   if (kind === undefined || kind === "") return undefined;
-  if (kind !== "snapshotter")
-    throw notLoadable(config.name, `parameter strainflow.native is '${kind}'; 'snapshotter' is known`);
+  if (kind !== "snapshotter" && kind !== "aggregator")
+    throw notLoadable(
+      config.name,
+      `parameter strainflow.native is '${kind}'; 'snapshotter' and 'aggregator' are known`,
+    );
   const scheduling = config.schedulingChoice;
   const controls = scheduling.case === "sequenceBatching" ? scheduling.value.controlInput.length : 0;
   // What the kernel does not do is left to the ONNX file beside it, which does.
@@ -112,6 +115,7 @@ function nativeSpec(
   return {
     kind,
     input: input.name,
+    inputShape: input.dims.map(Number),
     outputs: config.output.map(({ name, dims }) => ({ name, shape: dims.map(Number) })),
     parameters,
   };

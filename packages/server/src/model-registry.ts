@@ -3,17 +3,19 @@ import { invalid, Refusal } from "./refusal.ts";
 
 /** The models that are loaded, by name and version. */
 export class ModelRegistry {
-  readonly #models = new Map<string, Map<string, Model>>();
+  /** By name, and then by version, lowest first. */
+  readonly #models = new Map<string, ReadonlyMap<string, Model>>();
 
   add(model: Model): void {
-    const versions = this.#models.get(model.spec.name) ?? new Map<string, Model>();
-    versions.set(model.spec.version, model);
-    this.#models.set(model.spec.name, versions);
+    const { name, version } = model.spec;
+    const versions = [...(this.#models.get(name) ?? []), [version, model] as const];
+    this.#models.set(name, new Map(versions.sort(([a], [b]) => Number(a) - Number(b))));
   }
 
   /** All of them, by name, lowest version first. */
   all(): readonly Model[] {
-    return [...this.#models.values()].flatMap((versions) => [...versions.values()]);
+    const names = [...this.#models.keys()].sort();
+    return names.flatMap((name) => [...(this.#models.get(name)?.values() ?? [])]);
   }
 
   versions(name: string): readonly string[] {

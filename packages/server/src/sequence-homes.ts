@@ -39,7 +39,8 @@ export class SequenceHomes {
     const counts = new Map(this.threads.map((thread) => [thread, 0]));
     for (const { thread } of this.#homes.values()) counts.set(thread, (counts.get(thread) ?? 0) + 1);
     let best: ComputeThread | undefined;
-    for (const thread of this.threads)
+    const alive = this.threads.filter((thread) => thread.alive);
+    for (const thread of alive.length > 0 ? alive : this.threads)
       if (best === undefined || (counts.get(thread) ?? 0) < (counts.get(best) ?? 0)) best = thread;
     if (best === undefined) throw new Error("there is no thread for sequences");
     return best;

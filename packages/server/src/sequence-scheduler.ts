@@ -113,11 +113,11 @@ export class SequenceScheduler implements Scheduler {
     };
   }
 
-  /** A thread died: what it held is gone, and its sequences have to start again. */
+  /** A thread died: its sequences have to start again. Those that waited for a slot had nothing to lose. */
   lose(thread: ComputeThread): void {
     const { name } = this.#options;
-    for (const sequence of [...this.#live]) {
-      if (sequence.thread !== thread) continue;
+    const victims = [...this.#live].filter((sequence) => sequence.thread === thread && sequence.slot);
+    for (const sequence of victims) {
       const why = new Refusal(
         "UNAVAILABLE",
         `the state of this sequence of model '${name}' was lost; start it again`,

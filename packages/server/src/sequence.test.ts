@@ -119,4 +119,104 @@ describe("sequences", () => {
     stream.call.end();
     await stream.ended;
   });
+
+  /** What a snapshotter answers to `updates` that began from nothing. */
+  const expected = (stream: number, indexes: readonly number[]): number[] => {
+    const reference = new Reference();
+    let windows: number[] = [];
+    for (const index of indexes) windows = reference.push(updateOf(stream, index));
+    return windows;
+  };
+  const end = (model: string, id: bigint | string) => client.infer(request(model, id, 99, 0, { end: true }));
+
+  it.each(["onnx", "native"])("%s: START in mid-sequence begins anew", async (model) => {
+    await client.infer(request(model, "again", 0, 0, { start: true }));
+    await client.infer(request(model, "again", 1, 0));
+    const fresh = await client.infer(request(model, "again", 2, 0, { start: true }));
+    expect(floats(fresh)).toEqual(expected(0, [2]));
+    expect(floats(await client.infer(request(model, "again", 3, 0)))).toEqual(expected(0, [2, 3]));
+    await end(model, "again");
+  });
+
+  it("another connection continues a sequence", async () => {
+    const other = new RawClient(server.grpcAddress);
+    await client.infer(request("onnx", "shared", 0, 0, { start: true }));
+    expect(floats(await other.infer(request("onnx", "shared", 1, 0)))).toEqual(expected(0, [0, 1]));
+    other.close();
+    await end("onnx", "shared");
+  });
+
+  it("a refused request leaves the state as it was", async () => {
+    await client.infer(request("onnx", "refused", 0, 0, { start: true }));
+    const wrong = { ...request("onnx", "refused", 1, 0), rawInputContents: [new Uint8Array(3)] };
+    await expect(client.infer(wrong)).rejects.toThrow(/byte size mismatch/);
+    expect(floats(await client.infer(request("onnx", "refused", 1, 0)))).toEqual(expected(0, [0, 1]));
+    await end("onnx", "refused");
+  });
+
+  it("an ensemble and its stateful step share a sequence by its id", async () => {
+    await client.infer(request("chain", "both", 0, 0, { start: true }));
+    expect(floats(await client.infer(request("native", "both", 1, 0)))).toEqual(expected(0, [0, 1]));
+    const response = await client.infer(request("chain", "both", 2, 0, { end: true }));
+    expect(floats(response)).toEqual(score(expected(0, [0, 1, 2])));
+  });
+
+  it("sequences beyond the slots wait for an END, and then run as if they had come then", async () => {
+    const first = client.stream();
+    const second = client.stream();
+    first.send(request("single", "one", 0, 0, { start: true }));
+    await first.next();
+    second.send(request("single", "two", 0, 1, { start: true }));
+    second.send(request("single", "two", 1, 1, { end: true }));
+    expect(await second.quietFor(100)).toBe(true);
+    first.send(request("single", "one", 1, 0, { end: true }));
+    expect(floats((await first.next()).inferResponse)).toEqual(expected(0, [0, 1]));
+    expect(floats((await second.next()).inferResponse)).toEqual(expected(1, [0]));
+    expect(floats((await second.next()).inferResponse)).toEqual(expected(1, [0, 1]));
+    for (const stream of [first, second]) {
+      stream.call.end();
+      await stream.ended;
+    }
+  });
+
+  it("a waiting sequence holds back later answers of its stream", async () => {
+    const stream = client.stream();
+    await client.infer(request("single", "holder", 0, 0, { start: true }));
+    stream.send(request("single", "waiter", 0, 0, { start: true, end: true }));
+    stream.send(request("onnx", "free", 0, 0, { start: true, end: true }));
+    expect(await stream.quietFor(100)).toBe(true);
+    await end("single", "holder");
+    expect((await stream.next()).inferResponse?.id).toBe("waiter-0");
+    expect((await stream.next()).inferResponse?.id).toBe("free-0");
+    stream.call.end();
+    await stream.ended;
+  });
+
+  it("a slot is free after silence, and its sequence has to start again", async () => {
+    await client.infer(request("brief", "silent", 0, 0, { start: true }));
+    const waiting = client.infer(request("brief", "next", 0, 1, { start: true }));
+    expect(floats(await waiting)).toEqual(expected(1, [0]));
+    await expect(client.infer(request("brief", "silent", 1, 0))).rejects.toThrow(
+      "inference request for sequence silent to model 'brief' must specify the START flag on the first request of the sequence",
+    );
+    await end("brief", "next");
+  });
+
+  it("a client that is killed leaves no waiting sequence behind", async () => {
+    await client.infer(request("single", "keeper", 0, 0, { start: true }));
+    const doomed = new RawClient(server.grpcAddress);
+    const lost = doomed.stream();
+    lost.send(request("single", "doomed", 0, 0, { start: true }));
+    lost.send(request("single", "doomed", 1, 0));
+    expect(await lost.quietFor(50)).toBe(true);
+    lost.call.cancel();
+    await expect(lost.ended).rejects.toThrow();
+    doomed.close();
+    const waiting = client.infer(request("single", "heir", 0, 1, { start: true, end: true }));
+    await end("single", "keeper");
+    expect(floats(await waiting)).toEqual(expected(1, [0]));
+    await expect(client.infer(request("single", "doomed", 2, 0))).rejects.toThrow(
+      /must specify the START flag/,
+    );
+  });
 });

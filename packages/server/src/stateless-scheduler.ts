@@ -98,7 +98,11 @@ export class StatelessScheduler implements Scheduler {
     let best: { readonly thread: ComputeThread; running: number } | undefined;
     for (const instance of this.#instances) {
       if (instance.running >= this.#depth) continue;
-      if (best === undefined || instance.thread.pending < best.thread.pending) best = instance;
+      const better =
+        best === undefined || instance.thread.alive !== best.thread.alive
+          ? best === undefined || instance.thread.alive
+          : instance.thread.pending < best.thread.pending;
+      if (better) best = instance;
     }
     return best;
   }

@@ -25,6 +25,7 @@ export interface StateSpec {
 export interface NativeSpec {
   readonly kind: "snapshotter" | "aggregator";
   readonly input: string;
+  readonly inputShape: readonly number[];
   /** Names and shapes of the outputs, in order. */
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly parameters: Readonly<Record<string, string>>;
@@ -67,7 +68,8 @@ export type ToWorker =
       readonly wanted: readonly string[];
     }
   | { readonly type: "forget"; readonly state: number }
-  | { readonly type: "close" };
+  | { readonly type: "close" }
+  | { readonly type: "crash" };
 
 /** What a graph says of one of its tensors; −1 where any size will do. */
 export interface GraphTensor {

@@ -5,6 +5,7 @@
 import { parentPort, threadId } from "node:worker_threads";
 import type { Tensor } from "onnxruntime-node";
 import { type ComputeModel, fromOrt, toOrt } from "./compute-model.ts";
+import { createNativeAggregator } from "./native-aggregator.ts";
 import { createNativeSnapshotter } from "./native-snapshotter.ts";
 import { loadOnnxModel } from "./onnx-model.ts";
 import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./worker-messages.ts";
@@ -36,16 +37,30 @@ async function handle(message: ToWorker): Promise<void> {
       for (const model of models.values()) await model.release();
       answer({ type: "closed" });
       port?.close();
+      return;
+    case "crash":
+      process.exit(70);
   }
 }
 
 async function load(index: number, spec: LoadSpec): Promise<void> {
   try {
-    const model = spec.native === undefined ? await loadOnnxModel(spec) : createNativeSnapshotter(spec);
+    const model = await create(spec);
     models.set(index, model);
     answer({ type: "loaded", model: index, inputs: model.inputs, outputs: model.outputs });
   } catch (error) {
     answer({ type: "not-loaded", model: index, message: messageOf(error) });
+  }
+}
+
+async function create(spec: LoadSpec): Promise<ComputeModel> {
+  switch (spec.native?.kind) {
+    case "snapshotter":
+      return createNativeSnapshotter(spec);
+    case "aggregator":
+      return createNativeAggregator(spec);
+    case undefined:
+      return loadOnnxModel(spec);
   }
 }
 

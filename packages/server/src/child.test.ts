@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { GRPCInferenceService } from "@strainflow/proto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ChildMessage } from "./child.ts";
+import { float32, RawClient, sequence } from "./testing/raw-client.ts";
+import {
+  CHANNELS,
+  snapshotter,
+  type TinyRepository,
+  tinyRepository,
+  UPDATE,
+} from "./testing/tiny-repository.ts";
+
+const entry = fileURLToPath(new URL("../dist/child.js", import.meta.url));
+
+describe("the server as a child process", () => {
+  let repository: TinyRepository;
+
+  beforeAll(async () => {
+    repository = await tinyRepository([snapshotter("snap")]);
+  });
+  afterAll(() => repository.remove());
+
+  async function start(options: object, stdio: "ipc" | "pipe"): Promise<[ChildProcess, ChildMessage]> {
+    const child = spawn(process.execPath, [entry, JSON.stringify(options)], {
+      stdio: stdio === "ipc" ? ["ignore", "pipe", "inherit", "ipc"] : ["pipe", "pipe", "inherit"],
+    });
+    if (child.stdout === null) throw new Error("no stdout");
+    const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+    return [child, JSON.parse(line) as ChildMessage];
+  }
+  const exit = async (child: ChildProcess): Promise<number | null> =>
+    child.exitCode ?? ((await once(child, "exit")) as [number | null])[0];
+
+  const request = (flags: { start?: boolean; end?: boolean }) => ({
+    modelName: "snap",
+    parameters: sequence(1n, flags),
+    inputs: [{ name: "snapshot_update", datatype: "FP32", shape: [1n, BigInt(CHANNELS), BigInt(UPDATE)] }],
+    rawInputContents: [float32(new Array(CHANNELS * UPDATE).fill(1))],
+  });
+
+  it("says where it listens, and lets open streams finish on SIGTERM", async () => {
+    const [child, message] = await start(
+      { repository: repository.path, workers: 1, drainMs: 20_000 },
+      "pipe",
+    );
+    if (message.type !== "ready") throw new Error(message.message);
+    expect(message.pid).toBe(child.pid);
+    const client = new RawClient(message.grpc);
+    const stream = client.stream();
+    stream.send(request({ start: true }));
+    expect((await stream.next()).errorMessage).toBe("");
+    child.kill("SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stream.send(request({ end: true }));
+    expect((await stream.next()).errorMessage).toBe("");
+    stream.call.end();
+    await stream.ended;
+    client.close();
+    expect(await exit(child)).toBe(0);
+  });
+
+  it("leaves when its standard input closes", async () => {
+    const [child, message] = await start(
+      { repository: repository.path, workers: 1, httpPort: false },
+      "pipe",
+    );
+    expect(message).toMatchObject({ type: "ready", http: null });
+    child.stdin?.end();
+    expect(await exit(child)).toBe(0);
+  });
+
+  it("leaves when its parent's end of IPC closes", async () => {
+    const [child, message] = await start({ repository: repository.path, workers: 1 }, "ipc");
+    if (message.type !== "ready") throw new Error(message.message);
+    const client = new RawClient(message.grpc);
+    expect((await client.unary(GRPCInferenceService.method.serverReady, {})).ready).toBe(true);
+    client.close();
+    child.disconnect();
+    expect(await exit(child)).toBe(0);
+  });
+
+  it("says why it cannot start", async () => {
+    const [child, message] = await start({ repository: "/nowhere/at/all" }, "pipe");
+    expect(message).toMatchObject({ type: "failed", tag: "repository-not-readable" });
+    expect(await exit(child)).toBe(1);
+  });
+});
