@@ -34,11 +34,12 @@ export interface Sender {
   /**
    * Sends one block. Resolves once ZeroMQ has taken it (`push`: once there is room); wait for it before the next one, or memory is
    * the only limit. `streamEnd` announces the sample just past the last one that will come, where it is known: then
-   * also the loss of the very end becomes a gap of the right length.
+   * also the loss of the very end becomes a gap of the right length. `lose` numbers the message and does not send it, so
+   * that what receivers make of a loss can be tried out.
    *
    * @throws `not-contiguous` if the block does not continue its stream; `arrow-unsupported`; `zeromq-closed`
    */
-  send(block: Block, options?: { readonly streamEnd?: number }): Promise<void>;
+  send(block: Block, options?: { readonly streamEnd?: number; readonly lose?: boolean }): Promise<void>;
   /** Tells the receivers of `channels`, or all, that this was everything. */
   end(channels?: readonly string[]): Promise<void>;
   /**
@@ -151,9 +152,10 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
 
   return {
     endpoint,
-    send: async (block, { streamEnd } = {}) => {
+    send: async (block, { streamEnd, lose = false } = {}) => {
       if (isClosed) throw closed();
-      await enqueue(streams.data(block, streamEnd));
+      const frames = streams.data(block, streamEnd);
+      if (!lose) await enqueue(frames);
     },
     end: async (channels) => {
       if (isClosed) throw closed();
