@@ -1,6 +1,7 @@
 import { type Pass, radix2, radix3, radix4, radix5 } from "./butterflies.ts";
 import { genericRadix } from "./generic-butterfly.ts";
 import { rootOfUnity } from "./roots-of-unity.ts";
+import { splitArrays } from "./split-arrays.ts";
 import type { Transform } from "./transform.ts";
 
 /** The largest prime that a pass by the defining sum is still faster for than Bluestein's three transforms. */
@@ -41,8 +42,7 @@ export function mixedRadix(size: number, factors: readonly number[]): Transform 
     length = groups;
     stride *= radix;
   }
-  const scratchRe = new Float64Array(size);
-  const scratchIm = new Float64Array(size);
+  const { re: scratchRe, im: scratchIm } = splitArrays(size, 1);
 
   return (xRe, xIm, yRe, yIm) => {
     let fromRe = xRe;

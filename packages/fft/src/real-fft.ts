@@ -1,5 +1,6 @@
 import { checkSize, createTransform } from "./complex-fft.ts";
 import { rootOfUnity } from "./roots-of-unity.ts";
+import { splitArrays } from "./split-arrays.ts";
 import type { Transform } from "./transform.ts";
 
 /** A plan: tables and scratch memory for real transforms of one length. Not reentrant, and needs no freeing. */
@@ -51,8 +52,7 @@ function evenFft(size: number): RealFft {
   const half = size / 2;
   const bins = half + 1;
   const transform: Transform = createTransform(half);
-  const zRe = new Float64Array(half);
-  const zIm = new Float64Array(half);
+  const { re: zRe, im: zIm } = splitArrays(half, 0);
   const cos = new Float64Array(half);
   const sin = new Float64Array(half);
   for (let k = 0; k < half; k++) {
