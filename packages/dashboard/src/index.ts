@@ -1,3 +1,4 @@
+export { renderReport } from "./render-report.ts";
 export type {
   ReportData,
   ReportDetection,
@@ -9,3 +10,4 @@ export type {
   ReportSeries,
   ReportSpectrogram,
 } from "./report-data.ts";
+export { writeReport } from "./write-report.ts";

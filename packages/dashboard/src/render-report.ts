@@ -1,0 +1,67 @@
+import { answer } from "./answer.ts";
+import { buildPageData } from "./build-page-data.ts";
+import { detectionsTable } from "./detections-table.ts";
+import { escapeHtml, html } from "./html.ts";
+import { injectionsTable } from "./injections-table.ts";
+import { jsonForScript } from "./json-script.ts";
+import { pageAssets, policySource } from "./page-assets.ts";
+import { pageStyle } from "./page-style.ts";
+import { panelsSection } from "./panels-section.ts";
+import type { ReportData } from "./report-data.ts";
+import { runFacts } from "./run-facts.ts";
+
+/**
+ * The report of a run as one HTML document that needs nothing else: no server, no network, no other file.
+ *
+ * First the answer and the detections, then the whole run on one time axis, then the panels of each detection, then how
+ * the run was made. The tables are there without scripts, too. Lines longer than 20,000 values are reduced to the
+ * smallest and largest value of each bin, and panels are kept for as many of the loudest detections as fit, so that an
+ * hour of data stays under 5 MB.
+ *
+ * Nothing in `data` can become markup or script: texts are escaped, and a Content-Security-Policy in the page lets only
+ * the page's own scripts run, and nothing be loaded.
+ *
+ * @throws `dashboard-script` if the package was not built
+ */
+export function renderReport(data: ReportData): string {
+  const { page, panels } = buildPageData(data);
+  const { scripts, plotStyle } = pageAssets();
+  const style = `${plotStyle}\n${pageStyle(data.ifos)}`;
+  const policy = [
+    "default-src 'none'",
+    `script-src ${scripts.map(policySource).join(" ")}`,
+    `style-src ${policySource(style)}`,
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const body = html`<header><h1>${data.title}</h1>
+<p>${data.subtitle === undefined ? undefined : html`${data.subtitle}<br>`}<span class="when">Made ${data.generatedUtc}</span></p></header>
+<main><section aria-label="Result">${answer(data)}
+<h2>Detections</h2>
+${detectionsTable(data)}</section>
+${injectionsTable(data)}
+<section aria-labelledby="run-title"><h2 id="run-title">The whole run</h2>
+<noscript><p class="none">The plots need JavaScript; everything above does not.</p></noscript>
+<div id="run"></div></section>
+${panelsSection(data, panels)}
+${runFacts(data)}</main>`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>${escapeHtml(data.title)}</title>
+<style>${style}</style>
+</head>
+<body>
+${body.markup}
+<script type="application/json" id="report-data">${jsonForScript(page)}</script>
+${scripts.map((script) => `<script>${script}</script>`).join("\n")}
+</body>
+</html>
+`;
+}
