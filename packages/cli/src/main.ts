@@ -1,5 +1,6 @@
 import { isStrainflowError } from "@strainflow/series";
 import { Command, CommanderError } from "commander";
+import { addDemo } from "./commands/demo.ts";
 import { addReplay } from "./commands/replay.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { version } from "./version.ts";
@@ -12,6 +13,7 @@ async function main(): Promise<void> {
     .option("--debug", "show where an error came from")
     .showHelpAfterError("(add --help for what there is)")
     .exitOverride();
+  addDemo(program);
   addReplay(program);
   try {
     await program.parseAsync();

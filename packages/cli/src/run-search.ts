@@ -3,6 +3,7 @@ import {
   countLivetime,
   createRecorder,
   defaultSettings,
+  psdFor,
   type RunRecord,
   type SearchDetection,
   type SearchSettings,
@@ -35,21 +36,26 @@ export interface SearchRunOptions {
   readonly injections?: readonly KnownInjection[];
 }
 
-/** The search's own part of a settings file. */
-export function searchSettings(settings: FileSettings, ifos: readonly string[]): SearchSettings {
+/** The search's own part of a settings file, with a PSD that suits the length of the input where none is asked for. */
+export function searchSettings(
+  settings: FileSettings,
+  input: Pick<StrainInput, "ifos" | "startNs" | "endNs">,
+): SearchSettings {
+  const { ifos, startNs, endNs } = input;
+  const span = startNs === undefined || endNs === undefined ? undefined : seconds(endNs - startNs);
   const own = Object.fromEntries(
     Object.keys(defaultSettings).flatMap((name) => {
       const value = settings[name as keyof FileSettings];
       return value === undefined ? [] : [[name, value]];
     }),
   ) as Partial<SearchSettings>;
-  return completeSettings({ ...own, ifos });
+  return completeSettings({ ...(settings.psdLength === undefined ? psdFor(span) : {}), ...own, ifos });
 }
 
 /** Searches an input from end to end, tells what happens, and writes the results. */
 export async function runSearch(options: SearchRunOptions): Promise<SearchRun> {
   const { input, settings, terminal, signal } = options;
-  const chosen = searchSettings(settings, input.ifos);
+  const chosen = searchSettings(settings, input);
   const detector = await attachDetector(settings, input.ifos, terminal, signal);
   try {
     const { sampleRate, strideSize } = detector.model.streaming;

@@ -32,6 +32,7 @@ export function addSearchFlags(command: Command): Command {
     .option("--outputs-per-second <n>", "outputs of the built-in detector per second", number)
     .option("--batch-size <n>", "outputs per request", number)
     .option("--psd-length <s>", "seconds of past that each PSD is made of", number)
+    .option("--psd-stride <s>", "seconds from one PSD to the next", number)
     .option("--fft-length <s>", "seconds of one PSD segment", number)
     .option("--filter-length <s>", "seconds that the inverse ASD is cut to", number)
     .option("--highpass <Hz>", "nothing passes below", number)

@@ -14,7 +14,7 @@ export interface FileSettings {
   readonly ifos?: readonly string[] | undefined;
   /** Hz of conditioning and inference. Default 2048. */
   readonly sampleRate?: number | undefined;
-  /** Seconds of past that each PSD is made of. Default 8. */
+  /** Seconds of past that each PSD is made of. Default 8 for less than 128 s of data, else 32. */
   readonly psdLength?: number | undefined;
   /** Seconds of one PSD segment. Default 2. */
   readonly fftLength?: number | undefined;
@@ -22,7 +22,7 @@ export interface FileSettings {
   readonly filterLength?: number | undefined;
   /** Hz below which nothing passes. Default 25. */
   readonly highpass?: number | undefined;
-  /** Seconds from one PSD to the next. Default 1. */
+  /** Seconds from one PSD to the next. Default 1, with a PSD of 32 s 4. */
   readonly psdStride?: number | undefined;
   /** Least network SNR of a detection. Default 8. */
   readonly threshold?: number | undefined;
@@ -69,11 +69,13 @@ const schema: z.ZodType<FileSettings> = z
       .min(1)
       .describe("Detectors to search together. Default: those in the files."),
     sampleRate: z.int().positive().describe("Hz of conditioning and inference. Default 2048."),
-    psdLength: positive.describe("Seconds of past that each PSD is made of. Default 8."),
+    psdLength: positive.describe(
+      "Seconds of past that each PSD is made of. Default 8 for less than 128 s of data, else 32.",
+    ),
     fftLength: positive.describe("Seconds of one PSD segment. Default 2."),
     filterLength: positive.describe("Seconds that the inverse ASD is cut to. Default 2."),
     highpass: z.number().nonnegative().describe("Hz below which nothing passes. Default 25."),
-    psdStride: positive.describe("Seconds from one PSD to the next. Default 1."),
+    psdStride: positive.describe("Seconds from one PSD to the next. Default 1, with a PSD of 32 s 4."),
     threshold: z.number().nonnegative().describe("Least network SNR of a detection. Default 8."),
     singleThreshold: z
       .number()

@@ -14,4 +14,4 @@ export {
 } from "./recorder.ts";
 export { rehearseSearch } from "./rehearse.ts";
 export { type SearchDetection, type SearchTaps, search, type TemplateMasses, travelTimes } from "./search.ts";
-export { completeSettings, defaultSettings, type SearchSettings } from "./settings.ts";
+export { completeSettings, defaultSettings, psdFor, type SearchSettings } from "./settings.ts";
