@@ -3,7 +3,6 @@ import {
   type Quantity,
   type SampleArray,
   type StreamFormat,
-  sliceBlock,
   timeSeries,
 } from "@strainflow/series";
 import type { Mark } from "./gap-marks.ts";
@@ -20,30 +19,43 @@ export interface Carver<Q extends Quantity> {
   flush(): Block<Q>[];
 }
 
+/** A block that is not complete yet: parts of samples, or a gap. */
+type Held =
+  | {
+      readonly kind: "samples";
+      readonly start: number;
+      end: number;
+      readonly parts: (readonly SampleArray[])[];
+    }
+  | { readonly kind: "gap"; readonly start: number; end: number; readonly mark: Mark };
+
 /**
- * Blocks end at multiples of `blockSize` counted from the GPS epoch, and wherever a gap begins or ends. They are views
- * of the arrays given; only a block across the border of two of those is a copy.
+ * Blocks end at multiples of `blockSize` counted from the GPS epoch, and wherever a gap begins or ends; how they were
+ * read does not show. They are views of the arrays given; only a block across the border of two of those is a copy.
  */
 export function createCarver<Q extends Quantity>(
   quantity: Q,
   { sampleRate, channels }: StreamFormat,
   blockSize: number,
 ): Carver<Q> {
-  let held: { start: number; parts: (readonly SampleArray[])[]; size: number } | undefined;
+  let held: Held | undefined;
 
   const boundaryAfter = (index: number): number => (Math.floor(index / blockSize) + 1) * blockSize;
 
   function flush(): Block<Q>[] {
     if (held === undefined) return [];
-    const { start, parts, size } = held;
+    const { start, end } = held;
+    const done = held;
     held = undefined;
+    if (done.kind === "gap") return [gapBlock({ ...done.mark, start, end })];
+    const { parts } = done;
     const data =
       parts.length === 1
         ? parts[0]!
         : channels.map((_, c) =>
             joined(
               parts.map((part) => part[c]!),
-              size,
+              end - start,
             ),
           );
     return [timeSeries<Q>({ quantity, start, sampleRate, channels, data })];
@@ -56,25 +68,31 @@ export function createCarver<Q extends Quantity>(
 
   return {
     samples(start, data) {
-      const size = data[0]?.length ?? 0;
-      const blocks: Block<Q>[] = [];
-      for (let at = start; at < start + size; ) {
-        const boundary = boundaryAfter(at);
-        const end = Math.min(boundary, start + size);
+      const blocks = held?.kind === "gap" ? flush() : [];
+      const last = start + (data[0]?.length ?? 0);
+      for (let at = start; at < last; ) {
+        const end = Math.min(boundaryAfter(at), last);
         const part = data.map((array) => array.subarray(at - start, end - start));
-        held ??= { start: at, parts: [], size: 0 };
-        held.parts.push(part);
-        held.size += end - at;
-        if (end === boundary) blocks.push(...flush());
+        if (held?.kind === "samples") {
+          held.parts.push(part);
+          held.end = end;
+        } else held = { kind: "samples", start: at, end, parts: [part] };
+        if (end % blockSize === 0) blocks.push(...flush());
         at = end;
       }
       return blocks;
     },
     gap(mark) {
-      const blocks = flush();
-      const whole = gapBlock(mark);
-      for (let at = mark.start; at < mark.end; at = Math.min(boundaryAfter(at), mark.end))
-        blocks.push(sliceBlock(whole, at, Math.min(boundaryAfter(at), mark.end)));
+      const goesOn =
+        held?.kind === "gap" && held.mark.reason === mark.reason && held.mark.detail === mark.detail;
+      const blocks = goesOn ? [] : flush();
+      for (let at = mark.start; at < mark.end; ) {
+        const end = Math.min(boundaryAfter(at), mark.end);
+        if (held === undefined) held = { kind: "gap", start: at, end, mark };
+        else held.end = end;
+        if (end % blockSize === 0) blocks.push(...flush());
+        at = end;
+      }
       return blocks;
     },
     hole(mark) {

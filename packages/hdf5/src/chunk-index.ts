@@ -35,10 +35,11 @@ export function checkChunks(
 ): ChunkIndex | undefined {
   const size = metadata.shape?.[0] ?? 0;
   const chunkSize = metadata.chunks?.[0] ?? 0;
-  if (superblock.version > 1 || chunkSize === 0) return undefined;
+  if (chunkSize === 0) return undefined;
   const raw = openRaw(superblock);
   try {
     const layout = objectMessages(raw, path).find(({ type }) => type === DATA_LAYOUT)?.body;
+    // Later layouts have indexes with checksums.
     if (layout === undefined || layout[0] !== 3) return undefined;
     if (layout[1] !== CHUNKED || layout[2] !== 2)
       throw new BrokenStructure("a layout that does not fit its dataset");

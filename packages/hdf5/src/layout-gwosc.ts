@@ -1,8 +1,9 @@
 import { hdf5Error } from "./errors.ts";
 import type { ChannelFacts, MaskFacts } from "./facts.ts";
-import { ifoIn, rateOf, startOf } from "./layout.ts";
+import { ifoIn } from "./ifo-name.ts";
 import { attempt, attribute, datasetAt, kindOf, type OpenFile, scalarAt, stringsAt } from "./open-file.ts";
-import { storageFacts } from "./storage.ts";
+import { chunkIndexOf, damagedError, storageFacts } from "./storage.ts";
+import { rateOf, startOf } from "./time-axis.ts";
 
 /*
  * GWOSC's layout, old (LOSC, O1) and new (GWOSCmeta, O2 on): https://gwosc.org/archive/links/, "HDF5 files".
@@ -105,10 +106,11 @@ function describeMask(
     start > strain.start ||
     start + count * entrySize < strain.start + strain.size
   )
-    throw hdf5Error("hdf5-damaged", `${open.path}: ${path} does not fit its strain; download it again`, {
-      path: open.path,
-      dataset: path,
-    });
+    throw damagedError(open, path, "it does not fit its strain");
+  // A chunk that is lost would read as zeros: every bit unset.
+  const index = chunkIndexOf(open, path, metadata, true);
+  if (index !== undefined && index.stored < count)
+    throw damagedError(open, path, "a part of it is not in the file");
   const raw: unknown = attempt(open, path, () => dataset.value);
   return [
     {

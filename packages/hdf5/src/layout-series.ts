@@ -1,8 +1,9 @@
 import { hdf5Error } from "./errors.ts";
 import type { ChannelFacts } from "./facts.ts";
-import { ifoIn, rateOf, startOf } from "./layout.ts";
+import { ifoIn } from "./ifo-name.ts";
 import { attribute, datasetAt, isSeries, memberKind, namesIn, type OpenFile } from "./open-file.ts";
 import { storageFacts } from "./storage.ts";
+import { rateOf, startOf } from "./time-axis.ts";
 
 /** gwpy writes at the root, or into one named group (`path=`); nothing is looked for deeper, or beyond this many names. */
 const DEPTH = 2;

@@ -37,7 +37,7 @@ export async function readSamples(
 ): Promise<ReadResult> {
   const { dataset, from, count } = request;
   if (isWorn(open())) await reopen();
-  const chunkSize = check(open(), request);
+  const { chunkSize, narrow } = check(open(), request);
   const whole = readOnce(open(), dataset, from, count);
   if (!("reason" in whole)) return { data: whole, bad: [] };
   if (chunkSize === 0 || whole.tag !== "hdf5-damaged")
@@ -45,8 +45,7 @@ export async function readSamples(
       path: request.path,
       dataset,
     });
-  const data = Float64Array.from({ length: count }, () => Number.NaN);
-  let narrow = false;
+  const data = (narrow ? new Float32Array(count) : new Float64Array(count)).fill(Number.NaN);
   const bad: BadStretch[] = [];
   for (let chunk = Math.floor(from / chunkSize); chunk * chunkSize < from + count; chunk++) {
     const first = Math.max(from, chunk * chunkSize);
@@ -54,12 +53,9 @@ export async function readSamples(
     if (isWorn(open())) await reopen();
     const part = readOnce(open(), dataset, first, last - first);
     if ("reason" in part) bad.push({ from: first, to: last, chunk, reason: part.reason });
-    else {
-      data.set(part, first - from);
-      narrow = part instanceof Float32Array;
-    }
+    else data.set(part, first - from);
   }
-  return { data: narrow ? Float32Array.from(data) : data, bad };
+  return { data, bad };
 }
 
 /** Every failure leaves a few handles open, and at some 1700 of them (measured) the library stops by itself. */
@@ -86,8 +82,11 @@ function readOnce(
   }
 }
 
-/** Checks a request against the file before anything is allocated for it; gives the chunk size. */
-function check(open: OpenFile, request: ReadRequest): number {
+/** Checks a request against the file before anything is allocated for it. */
+function check(
+  open: OpenFile,
+  request: ReadRequest,
+): { readonly chunkSize: number; readonly narrow: boolean } {
   const { path, dataset, from, count } = request;
   const { byteSize, modifiedMs } = open.superblock;
   if (byteSize !== request.byteSize || modifiedMs !== request.modifiedMs)
@@ -110,5 +109,5 @@ function check(open: OpenFile, request: ReadRequest): number {
     throw new RangeError(
       `${path}: samples ${from} + ${count} of ${dataset} cannot be read at once (it has ${size})`,
     );
-  return metadata.chunks?.[0] ?? 0;
+  return { chunkSize: metadata.chunks?.[0] ?? 0, narrow: metadata.size === 4 };
 }

@@ -43,9 +43,13 @@ const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "../dist/worker.js" : ".
  * A parser in a thread or process of its own, which is started by the first call.
  *
  * A call that takes longer than `timeoutMs` ends the parser, and so does its death: the call fails with a tag, and the
- * next one starts a new parser.
+ * next one starts a new parser. `entry` is what runs there.
  */
-export function createRemotePort(isolation: "worker" | "process", timeoutMs: number): FilePort {
+export function createRemotePort(
+  isolation: "worker" | "process",
+  timeoutMs: number,
+  entry: URL = ENTRY,
+): FilePort {
   let channel: Channel | undefined;
   let lastId = 0;
   const waiting = new Map<number, Waiting>();
@@ -61,7 +65,7 @@ export function createRemotePort(isolation: "worker" | "process", timeoutMs: num
   }
 
   function start(): Channel {
-    const started = (isolation === "worker" ? startThread : startProcess)(receive, (why) => {
+    const started = (isolation === "worker" ? startThread : startProcess)(entry, receive, (why) => {
       if (channel === started)
         fail((path) =>
           hdf5Error(
@@ -128,8 +132,8 @@ export function createRemotePort(isolation: "worker" | "process", timeoutMs: num
   };
 }
 
-function startThread(receive: (reply: Reply) => void, died: (why: string) => void): Channel {
-  const worker = new Worker(ENTRY, { stdout: false, stderr: false, execArgv: [] });
+function startThread(entry: URL, receive: (reply: Reply) => void, died: (why: string) => void): Channel {
+  const worker = new Worker(entry, { stdout: false, stderr: false, execArgv: [] });
   worker.unref();
   worker.on("message", receive);
   worker.on("error", (error) => died(error instanceof Error ? error.message : String(error)));
@@ -141,8 +145,8 @@ function startThread(receive: (reply: Reply) => void, died: (why: string) => voi
   };
 }
 
-function startProcess(receive: (reply: Reply) => void, died: (why: string) => void): Channel {
-  const child = fork(fileURLToPath(ENTRY), {
+function startProcess(entry: URL, receive: (reply: Reply) => void, died: (why: string) => void): Channel {
+  const child = fork(fileURLToPath(entry), {
     serialization: "advanced",
     execArgv: [],
     stdio: ["ignore", "ignore", "ignore", "ipc"],

@@ -1,4 +1,6 @@
-import { checkChunks } from "./chunk-index.ts";
+import type { StrainflowError } from "@strainflow/series";
+import type { Metadata } from "h5wasm/node";
+import { type ChunkIndex, checkChunks } from "./chunk-index.ts";
 import { hdf5Error } from "./errors.ts";
 import type { ChannelFacts } from "./facts.ts";
 import { attempt, datasetAt, isSeries, type OpenFile } from "./open-file.ts";
@@ -14,13 +16,6 @@ export function storageFacts(
 ): Pick<ChannelFacts, "dataset" | "size" | "dtype" | "chunkSize" | "filters" | "bad"> {
   const { dataset, metadata } = datasetAt(open, path);
   const size = metadata.shape?.[0] ?? 0;
-  const damaged = (why: string, cause?: unknown): Error =>
-    hdf5Error(
-      "hdf5-damaged",
-      `${open.path}: ${path} is damaged: ${why}; download it again`,
-      { path: open.path, dataset: path },
-      cause,
-    );
   if (!isSeries(metadata) || !Number.isSafeInteger(size) || size < 1)
     throw hdf5Error(
       "hdf5-foreign",
@@ -30,7 +25,9 @@ export function storageFacts(
   const chunkSize = metadata.chunks?.[0] ?? 0;
   // Stored in one piece, the samples must lie inside the file.
   if (chunkSize === 0 && size * metadata.size > open.superblock.byteSize)
-    throw damaged(
+    throw damagedError(
+      open,
+      path,
       `it says that it has ${size} samples, more than fit into the file's ${open.superblock.byteSize} bytes`,
     );
   const filters = attempt(open, path, () => dataset.filters.map((filter) => filter.name));
@@ -41,18 +38,39 @@ export function storageFacts(
     chunkSize,
     filters,
   } as const;
-  let index: ReturnType<typeof checkChunks>;
-  try {
-    index = checkChunks(open.superblock, path, metadata, filters.length > 0);
-  } catch (error) {
-    throw damaged(
-      `the way to its samples is broken (${error instanceof Error ? error.message : String(error)})`,
-      error,
-    );
-  }
+  const index = chunkIndexOf(open, path, metadata, filters.length > 0);
   if (index === undefined) return { ...facts, bad: [] };
   // A length that is mostly made of nothing is more likely wrong than the index is.
   if (index.stored < size / 2)
-    throw damaged(`it says that it has ${size} samples, but chunks for ${index.stored} are in the file`);
+    throw damagedError(
+      open,
+      path,
+      `it says that it has ${size} samples, but chunks for ${index.stored} are in the file`,
+    );
   return { ...facts, bad: index.bad };
+}
+
+/**
+ * What the file's own index says of a dataset's chunks; `undefined` where HDF5 itself checks it.
+ *
+ * @throws `hdf5-damaged`
+ */
+export function chunkIndexOf(
+  open: OpenFile,
+  path: string,
+  metadata: Metadata,
+  filtered: boolean,
+): ChunkIndex | undefined {
+  try {
+    return checkChunks(open.superblock, path, metadata, filtered);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw damagedError(open, path, `the way to its samples is broken (${reason})`, error);
+  }
+}
+
+/** A dataset of which nothing can be used. */
+export function damagedError(open: OpenFile, path: string, why: string, cause?: unknown): StrainflowError {
+  const message = `${open.path}: ${path} is damaged: ${why}; download it again`;
+  return hdf5Error("hdf5-damaged", message, { path: open.path, dataset: path }, cause);
 }

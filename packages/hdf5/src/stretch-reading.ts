@@ -75,7 +75,7 @@ export async function readStretch(
       })),
     );
     if (policy.damaged === "error" && damaged[0] !== undefined)
-      fail(damaged[0].start, damageError(piece, channel, damaged[0].start, bad[0]));
+      fail(damaged[0].start, damageError(piece, channel, damaged[0].start, bad));
     const absent = damaged.length === 0 ? missing : overlay(missing, damaged);
     if (policy.missing === "error" && absent[0] !== undefined)
       fail(absent[0].start, missingError(piece, channel, absent[0].start));
@@ -150,9 +150,10 @@ function damageError(
   piece: Piece,
   channel: ChannelFacts,
   at: number,
-  bad: BadStretch | undefined,
+  stretches: readonly BadStretch[],
 ): StrainflowError {
   const local = at - piece.start;
+  const bad = stretches.find(({ from }) => from === local);
   const reason =
     bad === undefined
       ? "a value is infinite"
