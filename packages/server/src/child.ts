@@ -28,8 +28,15 @@ function tell(message: ChildMessage): void {
   if (process.connected) process.send?.(message);
 }
 
-/** Calls back when the parent is gone: its end of IPC, or of a piped stdin, closes with it. */
+/** How often a parent is looked for that holds neither IPC nor a pipe, in milliseconds. */
+const PARENT_MS = 1000;
+
+/** Calls back when the parent is gone: its end of IPC, or of a piped stdin, closes with it, and another adopts us. */
 function whenOrphaned(leave: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) leave();
+  }, PARENT_MS).unref();
   if (process.connected) {
     process.on("disconnect", leave);
     return;

@@ -28,6 +28,9 @@ interface WireInput {
 /** More tensors than any model has: a message that lists them is refused before they are looked at. */
 const MAX_TENSORS = 4096;
 
+/** More dimensions than any tensor has. */
+const MAX_RANK = 64;
+
 /**
  * Decodes by hand: of a message that is nearly all raw contents, only the small rest is looked at.
  *
@@ -84,10 +87,11 @@ function readInput(bytes: Uint8Array): WireInput {
     else if (field === 3 && type === WireType.LengthDelimited) {
       const end = reader.uint32() + reader.pos;
       if (end > reader.len) throw new RangeError("its shape is cut short");
-      while (reader.pos < end) shape.push(Number(reader.int64()));
+      while (reader.pos < end && shape.length <= MAX_RANK) shape.push(Number(reader.int64()));
     } else if (field === 3 && type === WireType.Varint) shape.push(Number(reader.int64()));
     else if (field === 5 && type === WireType.LengthDelimited) contents = reader.bytes();
     else reader.skip(type, field);
+    if (shape.length > MAX_RANK) throw new RangeError(`it has a tensor of more than ${MAX_RANK} dimensions`);
   }
   return { name, datatype, shape, contents };
 }

@@ -21,6 +21,7 @@ import {
   modelMetadata,
   modelReady,
   modelStatistics,
+  refuseModelControl,
   repositoryIndex,
   serverMetadata,
 } from "./metadata.ts";
@@ -121,6 +122,8 @@ function queries(core: Core): AnyEndpoint[] {
       })),
     ),
     endpoint(unary(method.repositoryIndex, ({ ready }) => ({ models: repositoryIndex(registry, ready) }))),
+    endpoint(unary(method.repositoryModelLoad, () => refuseModelControl())),
+    endpoint(unary(method.repositoryModelUnload, () => refuseModelControl())),
   ];
 }
 
@@ -144,10 +147,10 @@ function rawDefinition(
 function modelInfer(core: Core): AnyEndpoint {
   const method = GRPCInferenceService.method.modelInfer;
   const handler: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-    const pending = core.infer(call.request, ({ outcome }) => {
+    const pending = core.infer(call.request, "unary", ({ outcome }) => {
       if (call.cancelled) return;
       if (outcome instanceof Refusal) callback(serviceError(outcome));
-      else callback(null, outcome.unary());
+      else callback(null, outcome);
     });
     call.on("cancelled", () => pending.abandon());
   };

@@ -59,10 +59,9 @@ export function serveStream(
     const entry: Due = { size: message.byteLength, response: undefined, pending: undefined };
     due.push(entry);
     bytes += entry.size;
-    entry.pending = core.infer(message, ({ id, outcome }) => {
+    entry.pending = core.infer(message, "streamed", ({ id, outcome }) => {
       if (over) return;
-      const response =
-        outcome instanceof Refusal ? encodeStreamError(id, outcome.message) : outcome.streamed();
+      const response = outcome instanceof Refusal ? encodeStreamError(id, outcome.message) : outcome;
       bytes += response.byteLength - entry.size;
       entry.size = response.byteLength;
       entry.response = response;

@@ -90,8 +90,11 @@ const CODES: Readonly<Record<StatusCode, status>> = {
   RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
 };
 
+/** A status travels in a header, whose size peers limit; a name out of a request may be of any length. */
+const MAX_DETAILS = 2000;
+
 /** A thrown value as a call's status. */
 export function serviceError(error: unknown): Pick<ServiceError, "code" | "details"> {
   const refusal = asRefusal(error);
-  return { code: CODES[refusal.code], details: refusal.message };
+  return { code: CODES[refusal.code], details: refusal.message.slice(0, MAX_DETAILS) };
 }

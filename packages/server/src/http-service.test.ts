@@ -160,6 +160,8 @@ describe("HTTP", () => {
       400,
       "the request is larger than 10000 bytes",
     ],
+    ["control", "/v2/repository/models/net/load", {}, 503, "not allowed if polling is enabled"],
+    ["no address", "/v2/models/%ff/infer", {}, 400, "is not an address"],
     ["elsewhere", "/v2/nowhere", {}, 404, "there is no /v2/nowhere here"],
   ])("refuses: %s", async (_, path, body, code, message) => {
     expect(await post(path, body)).toEqual([code, { error: expect.stringContaining(message) }]);

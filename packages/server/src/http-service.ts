@@ -14,6 +14,7 @@ import {
   modelMetadata,
   modelReady,
   modelStatistics,
+  refuseModelControl,
   repositoryIndex,
   serverMetadata,
 } from "./metadata.ts";
@@ -67,6 +68,7 @@ export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpF
   };
 }
 
+const MODEL_CONTROL = /^\/v2\/repository\/models\/[^/]+\/(load|unload)$/;
 const MODEL_PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|config|stats|infer))?$/;
 
 async function route(
@@ -76,7 +78,7 @@ async function route(
   response: ServerResponse,
 ): Promise<void> {
   const { registry } = core;
-  const { pathname } = new URL(request.url ?? "/", "http://server");
+  const pathname = pathOf(request.url ?? "/");
   const isPost = request.method === "POST";
   if (!isPost && request.method !== "GET") return answer(response, 405, { error: "GET or POST" });
   switch (pathname) {
@@ -99,9 +101,9 @@ async function route(
     }
   }
   const match = MODEL_PATH.exec(pathname);
+  if (MODEL_CONTROL.test(pathname)) return refuseModelControl();
   if (match === null) return answer(response, 404, { error: `there is no ${pathname} here` });
-  const [, encoded = "", version = "", what = ""] = match;
-  const name = decodeURIComponent(encoded);
+  const [, name = "", version = "", what = ""] = match;
   switch (what) {
     case "ready":
       return answer(response, modelReady(registry, name, version) ? 200 : 400);
@@ -121,6 +123,14 @@ async function route(
       const metadata = create(ModelMetadataResponseSchema, modelMetadata(registry, name, version));
       return answer(response, 200, toNumbers(toJson(ModelMetadataResponseSchema, metadata, JSON_STYLE)));
     }
+  }
+}
+
+function pathOf(url: string): string {
+  try {
+    return decodeURIComponent(new URL(url, "http://server").pathname);
+  } catch {
+    throw invalid(`${url.slice(0, 200)} is not an address`);
   }
 }
 

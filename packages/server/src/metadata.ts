@@ -8,6 +8,7 @@ import type {
 } from "@strainflow/proto";
 import type { ModelRegistry } from "./model-registry.ts";
 import type { Port } from "./model-spec.ts";
+import { Refusal } from "./refusal.ts";
 
 /** This package's version, and not Triton's: a client that asks learns whom it talks to. */
 const VERSION = "0.1.0";
@@ -71,4 +72,9 @@ export function repositoryIndex(
       state: ready ? "READY" : "UNAVAILABLE",
       reason: ready ? "" : "its compute thread is being started again",
     }));
+}
+
+/** All models are loaded at the start and stay: Triton's mode `none`, and its words (hermes looks for them). */
+export function refuseModelControl(): never {
+  throw new Refusal("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
 }

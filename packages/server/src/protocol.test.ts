@@ -272,6 +272,14 @@ describe("the protocol, read by a plain gRPC client", () => {
     await stream.ended;
   });
 
+  it("refuses absurd requests in few words", async () => {
+    const shape = new Array<bigint>(10_000).fill(1n);
+    await expect(client.infer(net({}, shape))).rejects.toThrow(/more than 64 dimensions/);
+    await expect(client.infer(net({ modelName: "é".repeat(20_000) }))).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+    });
+  });
+
   it("refuses a message beyond the limit, and lives", async () => {
     await expect(client.infer(net({}, [8000n, 2n, 4n]))).rejects.toMatchObject({
       code: status.RESOURCE_EXHAUSTED,
@@ -280,9 +288,13 @@ describe("the protocol, read by a plain gRPC client", () => {
   });
 
   it("says plainly what it does not have", async () => {
-    await expect(client.unary(method.repositoryModelLoad, { modelName: "net" })).rejects.toMatchObject({
-      code: status.UNIMPLEMENTED,
-    });
+    const control = { code: status.UNAVAILABLE, details: expect.stringMatching(/polling is enabled$/) };
+    await expect(client.unary(method.repositoryModelLoad, { modelName: "net" })).rejects.toMatchObject(
+      control,
+    );
+    await expect(client.unary(method.repositoryModelUnload, { modelName: "net" })).rejects.toMatchObject(
+      control,
+    );
     await expect(client.unary(method.systemSharedMemoryStatus, {})).rejects.toMatchObject({
       code: status.UNIMPLEMENTED,
     });
