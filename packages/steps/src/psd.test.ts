@@ -30,6 +30,33 @@ describe("medianInPlace", () => {
 });
 
 describe("averagePeriodograms", () => {
+  it("takes the median of every bin, whatever their number and that of the rows", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 150 }),
+        fc.nat(),
+        (count, bins, seed) => {
+          let state = seed | 1;
+          const rows = Array.from({ length: count }, () =>
+            Float64Array.from({ length: bins }, () => {
+              state = (Math.imul(state, 1664525) + 1013904223) | 0;
+              return (state >>> 20) / 7;
+            }),
+          );
+          const psd = new Float64Array(bins);
+          averagePeriodograms(rows, "median", psd);
+          for (let k = 0; k < bins; k++) {
+            const sorted = rows.map((row) => row[k]!).sort((a, b) => a - b);
+            const middle = (sorted[count >> 1]! + sorted[(count - 1) >> 1]!) / 2;
+            expect(psd[k]).toBe(middle * (1 / medianBias(count)));
+          }
+        },
+      ),
+      { numRuns: 80 },
+    );
+  });
+
   it("divides a median by its bias, which falls from 1 to ln 2", () => {
     expect(medianBias(1)).toBe(1);
     expect(medianBias(3)).toBeCloseTo(1 - 1 / 2 + 1 / 3, 15);
