@@ -14,8 +14,8 @@ import {
 } from "@strainflow/waveforms";
 import { injectionsJson } from "./injections-file.ts";
 
-/** Name of a PSD model: `advanced-ligo`, `advanced-virgo`, `kagra`, `initial-ligo`, `flat`. */
-export type PsdName = keyof typeof psdModels;
+/** A PSD, or the name of one: `advanced-ligo`, `advanced-virgo`, `kagra`, `initial-ligo`, `flat`. */
+export type PsdChoice = string | PsdModel;
 
 export interface GenerateOptions {
   /** Folder; made if it is not there. */
@@ -28,7 +28,7 @@ export interface GenerateOptions {
   /** Seconds, a whole number. */
   readonly duration: number;
   /** One PSD for all detectors, or one for each by its prefix. Default `advanced-ligo`. */
-  readonly psd?: PsdName | PsdModel | Readonly<Record<string, PsdName | PsdModel>>;
+  readonly psd?: PsdChoice | Readonly<Record<string, PsdChoice>>;
   /** Same seed, same data, however they are cut into files. */
   readonly seed: string | number;
   /** How many signals, or more of how they are drawn. Default none. */
@@ -149,11 +149,11 @@ function chosenPsd(
   psd: NonNullable<GenerateOptions["psd"]>,
   ifos: readonly string[],
 ): Readonly<Record<string, PsdModel>> {
-  const named = (choice: PsdName | PsdModel | undefined, ifo: string): PsdModel => {
-    if (typeof choice === "function") return choice;
-    const model = choice !== undefined && Object.hasOwn(psdModels, choice) ? psdModels[choice] : undefined;
+  const models: ReadonlyMap<string, PsdModel> = new Map(Object.entries(psdModels));
+  const named = (choice: PsdChoice | undefined, ifo: string): PsdModel => {
+    const model = typeof choice === "string" ? models.get(choice) : choice;
     if (model !== undefined) return model;
-    throw invalidOption("generate", `psd of ${ifo}`, choice, `one of ${Object.keys(psdModels).join(", ")}`);
+    throw invalidOption("generate", `psd of ${ifo}`, choice, `one of ${[...models.keys()].join(", ")}`);
   };
   return Object.fromEntries(ifos.map((ifo) => [ifo, named(typeof psd === "object" ? psd[ifo] : psd, ifo)]));
 }
