@@ -65,7 +65,7 @@ const hole = (start: number, size: number): Block => ({
 
 /** What a block says of each of its samples: the value, or the reason why there is none. */
 function spell(blocks: readonly Block[]): (number | string)[] {
-  return blocks.flatMap((b) =>
+  return blocks.flatMap((b): (number | string)[] =>
     b.kind === "series" ? Array.from(b.data[0]!) : new Array<string>(b.size).fill(b.reason),
   );
 }
