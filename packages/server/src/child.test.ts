@@ -83,6 +83,19 @@ describe("the server as a child process", () => {
     expect(await exit(child)).toBe(0);
   });
 
+  it("leaves when its parent is killed, also where nothing ties the two", async () => {
+    const script = `require("node:child_process").spawn(process.execPath, process.argv.slice(1), { stdio: ["ignore", "inherit", "ignore"] })`;
+    const options = JSON.stringify({ repository: repository.path, workers: 1 });
+    const parent = spawn(process.execPath, ["-e", script, entry, options], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(createInterface(parent.stdout), "line")) as [string];
+    expect(JSON.parse(line)).toMatchObject({ type: "ready" });
+    parent.kill("SIGKILL");
+    // The pipe closes when its last writer, the orphan, is gone: until then this waits.
+    expect(await once(parent, "close")).toEqual([null, "SIGKILL"]);
+  });
+
   it("says why it cannot start", async () => {
     const [child, message] = await start({ repository: "/nowhere/at/all" }, "pipe");
     expect(message).toMatchObject({ type: "failed", tag: "repository-not-readable" });
