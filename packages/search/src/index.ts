@@ -1,3 +1,4 @@
+export { type AframeEvent, type AframeSettings, type AframeTaps, aframeSearch } from "./aframe.ts";
 export { type Calibration, type CalibrationCounter, countCalibration } from "./calibration.ts";
 export { countLivetime, type Livetime, type LivetimeCounter, type SearchSegment } from "./livetime.ts";
 export { createPanel, type Panel, type PanelOptions, type Spectrogram } from "./panel.ts";

@@ -64,11 +64,14 @@ export function search(
   taps: SearchTaps = {},
 ): Observable<SearchDetection> {
   const { ifos, sampleRate, psdLength, fftLength, filterLength, highpass, psdStride } = settings;
+  // Conditioned in blocks of one update: a smaller one would only wait for the rest of its update.
+  const updateSize = model.streaming.strideSize * model.streaming.batchSize;
+  const latencyBlock = (psdStride * sampleRate) % updateSize === 0 ? { latencyBlock: updateSize } : {};
   const conditioned = strain.pipe(
     perChannel(() => resample({ sampleRate })),
     align({ ifos }),
     tap((block) => taps.strain?.(block)),
-    overWhiten({ psdLength, fftLength, filterLength, highpass, psdStride }),
+    overWhiten({ psdLength, fftLength, filterLength, highpass, psdStride, ...latencyBlock }),
   );
   const ranked = conditioned.pipe(
     inferSequence(model, {
