@@ -1,7 +1,13 @@
 import { isStrainflowError } from "@strainflow/series";
 import { Command, CommanderError } from "commander";
 import { addDemo } from "./commands/demo.ts";
+import { addGenerate } from "./commands/generate.ts";
+import { addInspect } from "./commands/inspect.ts";
+import { addModel } from "./commands/model.ts";
 import { addReplay } from "./commands/replay.ts";
+import { addSend } from "./commands/send.ts";
+import { addServe } from "./commands/serve.ts";
+import { addSettings } from "./commands/settings.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { version } from "./version.ts";
 
@@ -15,6 +21,12 @@ async function main(): Promise<void> {
     .exitOverride();
   addDemo(program);
   addReplay(program);
+  addInspect(program);
+  addGenerate(program);
+  addSend(program);
+  addServe(program);
+  addModel(program);
+  addSettings(program);
   try {
     await program.parseAsync();
   } catch (error) {
