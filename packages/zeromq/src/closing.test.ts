@@ -16,6 +16,29 @@ import {
 
 afterEach(closeAll);
 
+describe("both sides close at once", () => {
+  test.each(["pub", "push"] as const)("%s: whoever is first, nothing fails", async (pattern) => {
+    for (let round = 0; round < 40; round++) {
+      const { sender, receiver } = await open(pattern);
+      await sender.send(series(START, 10));
+      if (round % 4 < 2) await receiver.source();
+      const closing = round % 2 === 0 ? [receiver, sender] : [sender, receiver];
+      await Promise.all(closing.map((side) => side.close()));
+    }
+  });
+
+  test("a bound receiver and its sender", async () => {
+    for (let round = 0; round < 40; round++) {
+      const receiver = await receive({ endpoint: LOCAL, pattern: "pull", bind: true });
+      const sender = await createSender({ endpoint: receiver.endpoint, pattern: "push", bind: false });
+      await sender.send(series(START, 10));
+      if (round % 4 < 2) await receiver.source();
+      const closing = round % 2 === 0 ? [receiver, sender] : [sender, receiver];
+      await Promise.all(closing.map((side) => side.close()));
+    }
+  });
+});
+
 describe("what else comes over a socket", () => {
   test("foreign, broken and oversized messages do no harm", async () => {
     const output = new Push({ linger: 0 });

@@ -159,7 +159,7 @@ describe("loss", () => {
   test("push and pull wait for a slow reader, and nothing is lost", async () => {
     const { sender, receiver } = await open("push", {
       sender: { highWaterMark: 2 },
-      receiver: { maxBuffered: 0.1, highWaterMark: 2, stallTimeoutMs: 200 },
+      receiver: { maxBuffered: 0.1, highWaterMark: 2, stallTimeoutMs: 1500 },
     });
     const size = 8192;
     const count = 200;
@@ -172,7 +172,7 @@ describe("loss", () => {
       await sender.end();
     })();
     const source = await receiver.source();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 1700));
     // Kernel buffers hold some; all of it would be 26 MB.
     expect(sent).toBeLessThan(count);
     account(await read(source), source, size * count);

@@ -222,8 +222,8 @@ export async function receive(options: ReceiverOptions<Quantity>): Promise<Recei
       return found;
     },
     close: async () => {
-      // Without this the port would be free only some time later.
-      if (bind && closing === undefined) await socket.unbind(endpoint).catch(() => {});
+      // No unbinding, though the port is free only a moment later without it: its thread must not touch a socket that is
+      // being read, or ZeroMQ ends the process by an assertion.
       shut(closed());
       await pump;
     },

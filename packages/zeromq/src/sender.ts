@@ -199,8 +199,10 @@ export async function createSender(options: SenderOptions): Promise<Sender> {
       });
       await Promise.race([queue, patience]);
       clearTimeout(timer);
-      // Without this the port would be free only some time later.
-      if (bind && !isClosed) await socket.unbind(endpoint).catch(() => {});
+      // Without this the port would be free only a moment later. But the thread that unbinds must not touch a socket that
+      // is being read, as a publisher's always is, or waits to send, or ZeroMQ ends the process by an assertion.
+      if (bind && !isClosed && queued === 0 && !(socket instanceof XPublisher))
+        await socket.unbind(endpoint).catch(() => {});
       shut();
       await watched;
     },
