@@ -113,6 +113,7 @@ function snapshotterStreams(config: ModelConfig): DerivedStream[] {
 function averagerSizes(config: ModelConfig): Averaging {
   const states = statesOf(config);
   if (states.length === 0 || snapshotterStreams(config).length > 0) return NO_AVERAGING;
+  if (!averages(config)) return NO_AVERAGING;
   const parameters = strainflowParameters(config);
   const stateSize = fixed(Number(states[0]!.dims.at(-1) ?? -1n));
   const batchSize = fixed(Number(updateInputs(config)[0]?.dims[0] ?? -1n));
@@ -124,6 +125,16 @@ function averagerSizes(config: ModelConfig): Averaging {
   if (stateSize === undefined || batchSize === undefined || updateSize === undefined)
     return { strides: undefined, updateSize };
   return { strides: integer(stateSize / updateSize - batchSize, 0), updateSize };
+}
+
+/** Whether outputs can be averages of inputs: other models with a state, aframe's snapshotter say, give more than they take. */
+function averages(config: ModelConfig): boolean {
+  const given = config.output[0]?.dims.map(Number) ?? [];
+  const taken = updateInputs(config)[0]?.dims.map(Number) ?? [];
+  if (given.length > 1 && given[0]! > 1) return false;
+  const largest =
+    (fixed(taken[0]) ?? Number.POSITIVE_INFINITY) * (fixed(taken.at(-1)) ?? Number.POSITIVE_INFINITY);
+  return (fixed(given.at(-1)) ?? 0) <= largest;
 }
 
 function integer(value: number, least: number): number | undefined {

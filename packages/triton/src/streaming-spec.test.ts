@@ -121,6 +121,19 @@ describe("how a model is streamed", () => {
     expect(found).toMatchObject({ updateSize: 64, latency: 3 * 512, memory: 6144 - 512 + 3 * 512 });
   });
 
+  it.each([1, 2])("does not take aframe's snapshotter, of %i streams, for an average", (streams) => {
+    const snapshotter = config(`
+      name: "snapshotter"
+      input { name: "stream" data_type: TYPE_FP32 dims: [${streams}, 2, 2048] }
+      output { name: "strain" data_type: TYPE_FP32 dims: [${streams}, 2, 11392] }
+      sequence_batching { direct {} state {
+        input_name: "input_snapshot" output_name: "output_snapshot" data_type: TYPE_FP32 dims: [${streams}, 2, 9344] } }`);
+    const facts = { strideSize: 128, batchSize: 16, memory: 11264, latency: 256 };
+    const found = spec(snapshotter, [], { ...KNOWN, ...facts });
+    expect(found).toMatchObject({ ...facts, updateSize: 1 });
+    expect(found.input.shape).toEqual([streams, 2, 2048]);
+  });
+
   it("takes the number of averaged updates from the averager's parameter, whose state may be smaller", () => {
     const aggregator = config(`
       name: "aggregator" input { name: "update" data_type: TYPE_FP32 dims: [8, 2, 1024] }
