@@ -60,8 +60,12 @@ interface Shape {
   latency: number;
 }
 
-/** The outputs worked out directly from the whole input. */
-function expected(blocks: readonly Block[], { strideSize, memory, latency }: Shape): (number | string)[] {
+/** The outputs worked out directly from the whole input; `burnIn` in samples. */
+function expected(
+  blocks: readonly Block[],
+  { strideSize, memory, latency }: Shape,
+  burnIn: number = memory,
+): (number | string)[] {
   const first = blocks[0]!.start;
   const end = endOf(blocks.at(-1)!);
   const at = (t: number): number | undefined => {
@@ -81,7 +85,7 @@ function expected(blocks: readonly Block[], { strideSize, memory, latency }: Sha
       else if (t >= first && t < end) reason ??= "spoiled";
     }
     if (reason !== "missing" && a + strideSize > end) reason = "edge";
-    else if (a - memory < first && reason !== "missing") reason = "warm-up";
+    else if (a - burnIn < first && reason !== "missing") reason = "warm-up";
     out.push(reason ?? sum);
   }
   return out;
@@ -129,6 +133,32 @@ describe("inferSequence", () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it("gives outputs of a state that began at zero where the burn-in is shorter, and what a gap spoils nowhere", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 50 }),
+        arbitraryRuns,
+        arbitraryShape,
+        fc.integer({ min: 0, max: 40 }),
+        async (start, runs, shape, burnIn) => {
+          const blocks = stream(start, runs);
+          const out = await run(blocks, createFakeModel(shape), { burnIn: burnIn / 16 });
+          expect(plain(spell(out))).toEqual(plain(expected(blocks, shape, burnIn)));
+        },
+      ),
+      { numRuns: 100 },
+    );
+    const whole = await run(
+      stream(0, [[false, 32]]),
+      createFakeModel({ strideSize: 4, batchSize: 2, memory: 8 }),
+      { burnIn: 0 },
+    );
+    expect(spell(whole).every((value) => typeof value === "number")).toBe(true);
+    expect(() =>
+      inferSequence(createFakeModel({ strideSize: 4, batchSize: 2, memory: 8 }), { burnIn: -1 }),
+    ).toThrow(/burnIn is -1/);
   });
 
   it("is not changed by lost streams, and sends again no more than memory and requests in flight explain", async () => {

@@ -25,10 +25,11 @@ export interface InferSequenceOptions {
   /** Where updates are cut: on the absolute grid (default), or from the stream's first sample, as aframe does. */
   readonly anchor?: "grid" | "start";
   /**
-   * Also give the outputs of the first strides, whose reach goes back to before the stream, where the state was zero;
-   * as the reference implementations do. Default false: they are `warm-up` gaps.
+   * Seconds, from the stream's first sample on, whose strides give `warm-up`. Default: as far as the model's memory
+   * reaches. Less than that gives outputs of states that still hold the zeros from before the stream: all of them at 0,
+   * as hermes does, and all past its PSD's length in aframe.
    */
-  readonly keepWarmup?: boolean;
+  readonly burnIn?: number;
   /** Told of every loss of the stream that was made good. */
   readonly onRecovery?: (recovery: Recovery) => void;
 }
@@ -59,6 +60,9 @@ export function inferSequence(
   const maxInFlight = options.maxInFlight ?? 8;
   if (!Number.isInteger(maxInFlight) || maxInFlight < 1)
     throw invalidOption("inferSequence", "maxInFlight", maxInFlight, "a whole number ≥ 1");
+  const { burnIn } = options;
+  if (burnIn !== undefined && !(burnIn >= 0 && Number.isFinite(burnIn)))
+    throw invalidOption("inferSequence", "burnIn", burnIn, "a number of seconds ≥ 0");
   const { streaming } = model;
 
   return (source) =>
@@ -70,6 +74,7 @@ export function inferSequence(
         batchSize: streaming.batchSize,
         memory: streaming.memory,
         ...(options.anchor === undefined ? {} : { anchor: options.anchor }),
+        ...(burnIn === undefined ? {} : { burnIn: burnIn * streaming.sampleRate }),
       });
       let flow: Flow | undefined;
       let stage: FlowStage | undefined;
@@ -119,7 +124,7 @@ export function inferSequence(
           try {
             if (outputs === undefined) {
               checkFits(model, block);
-              outputs = createOutputs(model, block.start, options.keepWarmup ?? false);
+              outputs = createOutputs(model, block.start);
             }
             if (block.flow !== undefined && flow === undefined) {
               flow = block.flow;

@@ -23,15 +23,8 @@ export interface SequenceOutputs {
   finish(end: number): InferenceBlock[];
 }
 
-/**
- * @param streamStart first sample of the stream: outputs that stand for earlier times are left out
- * @param keepWarmup treat outputs whose reach goes back to before the stream as values
- */
-export function createOutputs(
-  model: StreamingModel,
-  streamStart: number,
-  keepWarmup: boolean,
-): SequenceOutputs {
+/** @param streamStart first sample of the stream: outputs that stand for earlier times are left out */
+export function createOutputs(model: StreamingModel, streamStart: number): SequenceOutputs {
   const { sampleRate, strideSize, batchSize, updateSize, latency, channels } = model.streaming;
   const outputRate = (sampleRate * updateSize) / strideSize;
   if (!Number.isInteger(outputRate))
@@ -51,9 +44,6 @@ export function createOutputs(
     reason: mark.reason,
     ...(mark.detail === undefined ? {} : { detail: mark.detail }),
   });
-
-  const isUsed = (mark: Mark | undefined): boolean =>
-    mark === undefined || (keepWarmup && mark.reason === "warm-up");
 
   /** The tensors with outputs along the first dimension. */
   function byOutput(tensors: Readonly<Record<string, Tensor>>): [string, Tensor, number][] {
@@ -84,11 +74,11 @@ export function createOutputs(
       for (let i = 0; i < batchSize; ) {
         const mark = item.marks[i];
         let end = i + 1;
-        while (end < batchSize && same(item.marks[end], mark, isUsed)) end++;
+        while (end < batchSize && same(item.marks[end], mark)) end++;
         const from = Math.max(covered, base + i * updateSize);
         const to = base + end * updateSize;
         if (from < to) {
-          if (isUsed(mark) && tensors !== undefined) {
+          if (mark === undefined && tensors !== undefined) {
             const outputs: Record<string, Tensor> = {};
             for (const [name, tensor, width] of named)
               outputs[name] = {
@@ -122,12 +112,7 @@ export function createOutputs(
   };
 }
 
-function same(
-  a: Mark | undefined,
-  b: Mark | undefined,
-  isUsed: (mark: Mark | undefined) => boolean,
-): boolean {
-  if (isUsed(a) || isUsed(b)) return isUsed(a) && isUsed(b);
+function same(a: Mark | undefined, b: Mark | undefined): boolean {
   return a?.reason === b?.reason && a?.detail === b?.detail;
 }
 

@@ -55,6 +55,11 @@ export interface UpdatesOptions {
    * (default), or from the stream's first sample, as aframe does.
    */
   readonly anchor?: "grid" | "start";
+  /**
+   * Samples, from the stream's first on, whose strides are marked `warm-up`. Default: as far as `memory` reaches. With
+   * less, strides count whose output still reaches back to the zeros from before the stream.
+   */
+  readonly burnIn?: number;
 }
 
 interface Hole extends Mark {
@@ -86,7 +91,7 @@ interface State {
  * up with zeros; strides that are not whole are marked `edge`.
  */
 export function createUpdates(options: UpdatesOptions): Step<Block, Update | SkippedStrides> {
-  const { sampleRate, channels, strideSize, batchSize, memory } = options;
+  const { sampleRate, channels, strideSize, batchSize, memory, burnIn = memory } = options;
   for (const [name, value] of [
     ["strideSize", strideSize],
     ["batchSize", batchSize],
@@ -95,6 +100,7 @@ export function createUpdates(options: UpdatesOptions): Step<Block, Update | Ski
       throw invalidOption("createUpdates", name, value, "a whole number ≥ 1");
   if (!Number.isInteger(memory) || memory < 0)
     throw invalidOption("createUpdates", "memory", memory, "a whole number of samples ≥ 0");
+  if (!(burnIn >= 0)) throw invalidOption("createUpdates", "burnIn", burnIn, "a number of samples ≥ 0");
   const size = strideSize * batchSize;
 
   let last: Block | undefined;
@@ -122,7 +128,7 @@ export function createUpdates(options: UpdatesOptions): Step<Block, Update | Ski
           ? { reason: hole.reason }
           : { reason: hole.reason, detail: hole.detail };
     if (to > inputEnd) return { reason: "edge" };
-    if (from - memory < first) return { reason: "warm-up" };
+    if (from - burnIn < first) return { reason: "warm-up" };
     for (const hole of holes)
       if (hole.start < to && hole.end > from - memory) return { reason: reasonBeside(hole.reason) };
     return undefined;
