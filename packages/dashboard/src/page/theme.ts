@@ -31,7 +31,7 @@ export const LIGHT: Theme = {
   gap: "#f6f7f9",
   accent: "#0a5fc4",
   hover: "#f3f5f8",
-  ifos: { H1: "#e00000", L1: "#1173d4", V1: "#8e4ba9", K1: "#966300", G1: "#3f4750", I1: "#467a1c" },
+  ifos: { H1: "#e00000", L1: "#0f6bc6", V1: "#8e4ba9", K1: "#966300", G1: "#3f4750", I1: "#467a1c" },
   others: ["#00796b", "#a8327e", "#5d6b00"],
 };
 
