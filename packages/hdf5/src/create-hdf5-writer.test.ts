@@ -91,7 +91,7 @@ describe("what is written is read back", () => {
             expect(spread(found)).toEqual(spread(blocks));
           },
         ),
-        { numRuns: 25 },
+        { numRuns: 15 },
       );
     });
 
@@ -179,16 +179,16 @@ describe("the writer", () => {
     ).rejects.toMatchObject({ tag: "hdf5-write-failed" });
   });
 
-  it("writes a long gap in little memory, and the engine's does not grow", async () => {
+  it("writes a gap that is longer than any buffer", async () => {
     const path = join(folder, "long.h5");
     const writer = createHdf5Writer(path, { layout: "gwpy", dtype: "float32" });
-    await writer.write(gap(origin, 4_000_000, ["H1"]));
-    await writer.write(series(origin + 4_000_000, 10, ["H1"]));
+    await writer.write(gap(origin, 1_000_000, ["H1"]));
+    await writer.write(series(origin + 1_000_000, 10, ["H1"]));
     await writer.close();
     const { channels } = await inspectHdf5(path, { isolation: "none" });
     expect(channels[0]).toMatchObject({
-      size: 4_000_010,
-      gaps: [{ start: origin, end: origin + 4_000_000, reason: "missing" }],
+      size: 1_000_010,
+      gaps: [{ start: origin, end: origin + 1_000_000, reason: "missing" }],
     });
   });
 

@@ -214,8 +214,8 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
-describe.skipIf(skipUnbuilt)("flipped bits (needs the build)", () => {
-  const flips = Number(process.env.STRAINFLOW_FLIPS ?? 100);
+describe.skipIf(skipUnbuilt)("flipped bits (needs the build)", { timeout: 300_000 }, () => {
+  const flips = Number(process.env.STRAINFLOW_FLIPS ?? (demanded ? 300 : 60));
 
   /** Flips one bit at a time; the file then reads as before, or fails with a tag. Counts both. */
   async function flipBits(

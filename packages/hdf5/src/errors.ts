@@ -14,7 +14,8 @@ import { StrainflowError } from "@strainflow/series";
  * - `hdf5-changed`: a file was replaced while it was read;
  * - `hdf5-timeout`: parsing took longer than allowed;
  * - `hdf5-parser-lost`: the parser's thread or process died;
- * - `hdf5-write-failed`: an output could not be written.
+ * - `hdf5-write-failed`: an output could not be written;
+ * - `aborted`: reading was given up by its caller.
  */
 export type Hdf5Tag =
   | "file-not-found"
@@ -28,7 +29,8 @@ export type Hdf5Tag =
   | "hdf5-changed"
   | "hdf5-timeout"
   | "hdf5-parser-lost"
-  | "hdf5-write-failed";
+  | "hdf5-write-failed"
+  | "aborted";
 
 /** Builds an error of this package; `details` always name the file. */
 export function hdf5Error(

@@ -17,7 +17,7 @@ export function describeFile(open: OpenFile): FileFacts {
   if (channels.length === 0)
     throw hdf5Error(
       "hdf5-foreign",
-      `${path}: no strain in it; a file has strain/Strain (GWOSC), or one-dimensional float datasets with x0 and dx (gwpy, aframe)`,
+      `${path}: no strain in it; a file has strain/Strain (GWOSC), or one-dimensional little-endian float datasets with x0 and dx (gwpy, aframe)`,
       { path },
     );
   const bare = channels.every(({ dataset }) => /^[A-Z]\d$/.test(dataset));

@@ -32,6 +32,13 @@ function samplesOf(blocks: readonly Block[], channel = 0): Float64Array {
   return all;
 }
 
+/** Bit for bit; `toEqual` takes seconds for arrays of this size. */
+function same(a: Float64Array, b: Float64Array): boolean {
+  return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  );
+}
+
 describe.skipIf(skipGwosc)("GWOSC's files of GW150914 (needs ../shared/gwosc)", () => {
   const folder = join(shared, "gwosc");
 
@@ -68,9 +75,8 @@ describe.skipIf(skipGwosc)("GWOSC's files of GW150914 (needs ../shared/gwosc)", 
     const [near, far] = await Promise.all(
       (["none", "process"] as const).map((isolation) => openHdf5(join(folder, path!), { isolation })),
     );
-    expect(samplesOf(await blocksOf(far!.readers.get("H1")))).toEqual(
-      samplesOf(await blocksOf(near!.readers.get("H1"))),
-    );
+    const [one, other] = [await blocksOf(far!.readers.get("H1")), await blocksOf(near!.readers.get("H1"))];
+    expect(same(samplesOf(one), samplesOf(other))).toBe(true);
   });
 
   it("reads a GPS range, and what lies outside of the file is missing", async () => {
@@ -127,8 +133,8 @@ describe.skipIf(skipFixtures)("aframe's background files (needs ../shared/fixtur
       data: [expect.any(Float32Array), expect.any(Float32Array)],
     });
     const h1 = await blocksOf(source.readers.get("H1"));
-    expect(samplesOf(blocks, 0)).toEqual(samplesOf(h1));
-    expect(samplesOf(blocks, 1)).not.toEqual(samplesOf(h1));
+    expect(same(samplesOf(blocks, 0), samplesOf(h1))).toBe(true);
+    expect(same(samplesOf(blocks, 1), samplesOf(h1))).toBe(false);
   });
 
   it("refuses HDF5 that is no strain", async () => {
@@ -177,15 +183,16 @@ describe("one long file", () => {
           });
           const blocks = await blocksOf(source.readers.get("H1"));
           expect(blocks[0]?.start).toBe(start + skip);
-          expect(samplesOf(blocks)).toEqual(signal.subarray(skip));
-          for (const [i, block] of blocks.entries()) {
-            if (i > 0) expect(block.start).toBe(endOf(blocks[i - 1]!));
-            // A block ends on the grid, or where a gap begins or ends.
+          expect(same(samplesOf(blocks), signal.subarray(skip))).toBe(true);
+          const wrong = blocks.filter((block, i) => {
             const next = blocks[i + 1];
-            if (next?.kind === block.kind) expect(endOf(block) % blockSize).toBe(0);
-            expect(Math.floor(block.start / blockSize)).toBe(Math.floor((endOf(block) - 1) / blockSize));
-            if (block.kind === "gap") expect(block.reason).toBe("missing");
-          }
+            // A block ends on the grid, or where a gap begins or ends, and has no border inside.
+            const cut = next?.kind === block.kind && endOf(block) % blockSize !== 0;
+            const long = Math.floor(block.start / blockSize) !== Math.floor((endOf(block) - 1) / blockSize);
+            return cut || long || (next !== undefined && next.start !== endOf(block));
+          });
+          expect(wrong).toEqual([]);
+          expect(blocks.every((block) => block.kind === "series" || block.reason === "missing")).toBe(true);
         },
       ),
       { numRuns: 12 },

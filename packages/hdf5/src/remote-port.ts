@@ -1,7 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { StrainflowError } from "@strainflow/series";
 import { hdf5Error, type PlainError, revivedError } from "./errors.ts";
 import type { FileFacts } from "./facts.ts";
 import type { FilePort } from "./file-session.ts";
@@ -126,7 +125,7 @@ export function createRemotePort(
     },
     async dispose() {
       const ended = channel;
-      fail((path) => new StrainflowError("aborted", `${path}: reading was given up`));
+      fail((path) => hdf5Error("aborted", `${path}: reading was given up`, { path }));
       await ended?.end();
     },
   };
