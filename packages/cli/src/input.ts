@@ -13,6 +13,8 @@ export interface StrainInput {
   readonly ifos: readonly string[];
   /** What is known before the first block; live streams know little. */
   readonly sampleRate?: number;
+  /** Hz of each detector. */
+  readonly rates?: Readonly<Record<string, number>>;
   readonly startNs?: bigint;
   readonly endNs?: bigint;
   /** For people: `H1 L1 4096 Hz, GPS 1126259446 + 32 s`. */
@@ -84,7 +86,7 @@ async function openArrowFiles(paths: readonly string[], settings: FileSettings):
 
 function described(
   readers: readonly Reader<"strain">[],
-): Pick<StrainInput, "strain" | "ifos" | "sampleRate" | "startNs" | "endNs" | "description"> {
+): Pick<StrainInput, "strain" | "ifos" | "sampleRate" | "rates" | "startNs" | "endNs" | "description"> {
   const ifos = readers.flatMap((reader) => reader.format.channels);
   const starts = readers.map((reader) => indexToNs(reader.start, reader.format.sampleRate));
   const ends = readers.flatMap((reader) =>
@@ -98,6 +100,9 @@ function described(
     strain: fromReader(readers),
     ifos,
     sampleRate: rates[0]!,
+    rates: Object.fromEntries(
+      readers.flatMap(({ format }) => format.channels.map((ifo) => [ifo, format.sampleRate])),
+    ),
     startNs,
     ...(endNs === undefined ? {} : { endNs }),
     description: `${ifos.join(" ")} ${rates.join("/")} Hz, GPS ${trim(Number(startNs / 1_000_000n) / 1000)}${length}`,

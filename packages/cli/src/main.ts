@@ -4,6 +4,7 @@ import { addDemo } from "./commands/demo.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { addModel } from "./commands/model.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
     .exitOverride();
   addDemo(program);
   addReplay(program);
+  addPlan(program);
   addInspect(program);
   addGenerate(program);
   addSend(program);

@@ -29,9 +29,25 @@ export function tableLines(
   }
   const heads = Math.max(...columns.slice(1).map(({ head }) => head.length));
   return rows.flatMap(([name = "", ...cells]) => [
-    `  ${name}`,
+    ...(name === "" ? [] : [`  ${name}`]),
     ...cells.flatMap((cell, c) =>
       cell === "" || cell === "–" ? [] : [`    ${columns[c + 1]!.head.padEnd(heads)}  ${cell}`],
     ),
   ]);
+}
+
+/** A blank that is not between a number and its unit. */
+const BREAK = / (?!(?:s|ms|µs|B|kB|MB|GB|Hz)\b)/;
+
+/** Text in lines of at most `width` characters, broken at blanks. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(BREAK)) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

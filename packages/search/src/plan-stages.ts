@@ -12,6 +12,7 @@ import {
   createResample,
   createUpdates,
 } from "@strainflow/steps";
+import { conditioningOf } from "./conditioning.ts";
 import { travelTimes } from "./search.ts";
 import type { SearchSettings } from "./settings.ts";
 
@@ -156,16 +157,9 @@ export function planStages(
     heldBytes: ifos.length * sampleRate * READ_BLOCK * 8,
   });
 
-  const { psdLength, fftLength, filterLength, highpass, psdStride } = settings;
-  const overWhiten = createOverWhiten({
-    sampleRate,
-    channels: ifos,
-    psdLength,
-    fftLength,
-    filterLength,
-    highpass,
-    psdStride,
-  });
+  const { psdLength, fftLength, filterLength, highpass } = settings;
+  const conditioning = conditioningOf(settings, streaming);
+  const overWhiten = createOverWhiten({ sampleRate, channels: ifos, ...conditioning });
   add({
     name: "over-whiten",
     text: `by the PSD of the last ${psdLength} s (segments of ${fftLength} s), filter ${filterLength} s, above ${highpass} Hz`,
@@ -194,7 +188,8 @@ export function planStages(
     outputRate,
     reach: {
       memory: finite(updates.memory),
-      latency: updates.latency + streaming.latency,
+      // Blocks of whole updates, on the same grid, never wait for the rest of one.
+      latency: (conditioning.latencyBlock === updateSize ? 0 : updates.latency) + streaming.latency,
       stride: streaming.strideSize / streaming.updateSize,
       sampleRate: streaming.sampleRate,
     },

@@ -12,6 +12,7 @@ import type { Block, InferenceBlock, StreamingModel } from "@strainflow/series";
 import type { Detection, RankedTriggersBlock } from "@strainflow/steps";
 import { lightTravelTime } from "@strainflow/waveforms";
 import { map, type Observable, tap } from "rxjs";
+import { conditioningOf } from "./conditioning.ts";
 import type { SearchSettings } from "./settings.ts";
 
 /** The masses a template was made for, in solar masses, detector frame. */
@@ -63,15 +64,12 @@ export function search(
   settings: SearchSettings,
   taps: SearchTaps = {},
 ): Observable<SearchDetection> {
-  const { ifos, sampleRate, psdLength, fftLength, filterLength, highpass, psdStride } = settings;
-  // Conditioned in blocks of one update: a smaller one would only wait for the rest of its update.
-  const updateSize = model.streaming.strideSize * model.streaming.batchSize;
-  const latencyBlock = (psdStride * sampleRate) % updateSize === 0 ? { latencyBlock: updateSize } : {};
+  const { ifos, sampleRate } = settings;
   const conditioned = strain.pipe(
     perChannel(() => resample({ sampleRate })),
     align({ ifos }),
     tap((block) => taps.strain?.(block)),
-    overWhiten({ psdLength, fftLength, filterLength, highpass, psdStride, ...latencyBlock }),
+    overWhiten(conditioningOf(settings, model.streaming)),
   );
   const ranked = conditioned.pipe(
     inferSequence(model, {

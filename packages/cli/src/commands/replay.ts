@@ -5,9 +5,11 @@ import { onInterrupt } from "../interrupt.ts";
 import { runSearch, tellDetections, tellLivetime } from "../run-search.ts";
 import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
 import { createTerminal } from "../terminal.ts";
+import { planAndTell } from "./plan.ts";
 
 interface Flags extends SearchFlags {
   readonly from?: string;
+  readonly dryRun?: boolean;
 }
 
 /** `strainflow replay FILES…` */
@@ -16,10 +18,15 @@ export function addReplay(program: Command): void {
     .command("replay")
     .description("search strain files, or a live stream, for compact-binary mergers")
     .argument("[files...]", "strain files (HDF5 in the GWOSC, gwpy or aframe layout, or Arrow) or globs")
-    .addOption(new Option("--from <address>", "take strain from a ZeroMQ sender instead: zmq://host:port"));
+    .addOption(new Option("--from <address>", "take strain from a ZeroMQ sender instead: zmq://host:port"))
+    .option("--dry-run", "only plan: what would be done, and whether it can be (see plan)");
   addSearchFlags(command).action(async (files: string[], flags: Flags) => {
     const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
     const settings = await gatherSettings(flags);
+    if (flags.dryRun === true) {
+      await planAndTell(files, settings, terminal);
+      return;
+    }
     const interrupt = onInterrupt((text) => terminal.warn(text));
     try {
       const input = await openInput(

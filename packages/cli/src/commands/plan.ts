@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { exitCodes } from "../exit-code.ts";
+import { onInterrupt } from "../interrupt.ts";
+import { planRecord, tellPlan } from "../plan-text.ts";
+import { planRun, type RunPlan } from "../run-plan.ts";
+import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
+import type { FileSettings } from "../settings-file.ts";
+import { createTerminal, type Terminal } from "../terminal.ts";
+
+interface Flags extends SearchFlags {
+  readonly probe: boolean;
+}
+
+const EXAMPLE = `
+Examples:
+  $ strainflow plan strain/*.hdf5
+  $ strainflow plan strain/*.hdf5 --server grpc://127.0.0.1:8001 --model matched-filter-stream
+  $ strainflow plan --batch-size 1            # no files: what a live search would wait for
+
+Nothing is searched and nothing is written. The exit status is 0 if the search could run.`;
+
+/** `strainflow plan FILES…` */
+export function addPlan(program: Command): void {
+  const command = program
+    .command("plan")
+    .description("what a search would do: shapes, latency, memory, requests, what fits and what it writes")
+    .argument("[files...]", "strain files or globs, as for replay")
+    .option("--no-probe", "do not send a few requests of zeros to see how fast the model is");
+  addSearchFlags(command)
+    .addHelpText("after", EXAMPLE)
+    .action(async (files: string[], { probe, ...flags }: Flags) => {
+      const terminal = createTerminal({ json: flags.json === true });
+      await planAndTell(files, await gatherSettings(flags), terminal, probe);
+    });
+}
+
+/** Plans a run, tells it, and leaves the verdict in the exit status. Also what `replay --dry-run` does. */
+export async function planAndTell(
+  files: readonly string[],
+  settings: FileSettings,
+  terminal: Terminal,
+  probe = true,
+): Promise<RunPlan> {
+  const interrupt = onInterrupt((text) => terminal.warn(text));
+  try {
+    const run = await planRun({ files, settings, terminal, signal: interrupt.signal, probe });
+    terminal.record(planRecord(run));
+    tellPlan(terminal, run);
+    if (run.plan.checks.some(({ verdict }) => verdict === "error")) process.exitCode = exitCodes.server;
+    return run;
+  } finally {
+    interrupt.dispose();
+  }
+}
