@@ -25,7 +25,7 @@ function loudestFigure(data: ReportData, loudest: number): Html {
     return html`<dt>network SNR <span>of the loudest</span></dt><dd>${fixed(loudest, 1)}</dd>`;
   let peak = Number.NaN;
   const network = data.series.find((series) => series.ifo === undefined);
-  for (const value of network?.values ?? []) if (!(value <= peak)) peak = value;
+  for (const value of network?.values ?? []) if (!Number.isNaN(value) && !(value <= peak)) peak = value;
   return html`<dt>network SNR <span>of the loudest output</span></dt><dd>${fixed(peak, 1)}</dd>`;
 }
 

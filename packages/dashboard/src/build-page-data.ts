@@ -4,7 +4,8 @@ import { encodePanels, type FittedPanels } from "./encode-panels.ts";
 import type { PageData, PageRow } from "./page/page-data.ts";
 import { powerOfTen } from "./page/text.ts";
 import { detectionSummary, gapText } from "./page-words.ts";
-import type { ReportData, ReportEnvelope } from "./report-data.ts";
+import type { ReportData } from "./report-data.ts";
+import { strainExponent } from "./strain-exponent.ts";
 
 /** Values kept of any line over the whole run: several per pixel, and 80 kB. */
 const LINE_LIMIT = 20_000;
@@ -70,7 +71,7 @@ function levelRows(data: ReportData): PageRow[] {
 }
 
 function strainRows(data: ReportData): PageRow[] {
-  const exponent = strainExponent(data.envelopes);
+  const exponent = strainExponent(data.envelopes.flatMap(({ low, high }) => [low, high]));
   return data.envelopes.map((envelope) => ({
     name: `${envelope.ifo} strain`,
     unit: powerOfTen(exponent),
@@ -85,13 +86,4 @@ function strainRows(data: ReportData): PageRow[] {
       scale: 10 ** -exponent,
     }),
   }));
-}
-
-/** The power of ten common to all detectors, so that their rows can be compared. */
-function strainExponent(envelopes: readonly ReportEnvelope[]): number {
-  let peak = 0;
-  for (const { low, high } of envelopes)
-    for (const values of [low, high])
-      for (const value of values) if (Number.isFinite(value)) peak = Math.max(peak, Math.abs(value));
-  return peak === 0 ? -21 : Math.floor(Math.log10(peak));
 }

@@ -3,6 +3,7 @@ import { encodeEnergy } from "./encode-samples.ts";
 import type { PageLine, PagePanel } from "./page/page-data.ts";
 import { powerOfTen } from "./page/text.ts";
 import type { ReportDetection, ReportLine, ReportPanel } from "./report-data.ts";
+import { strainExponent } from "./strain-exponent.ts";
 
 /** Values kept of a panel's line: eight seconds at 2048 Hz. */
 const LINE_LIMIT = 16_384;
@@ -31,8 +32,12 @@ export function encodePanels(detections: readonly ReportDetection[], budget: num
       leftOut++;
       continue;
     }
+    const exponent = strainExponent(Object.values(detection.panels).map(({ strain }) => strain.values));
     const panels = Object.fromEntries(
-      Object.entries(detection.panels).map(([ifo, panel]) => [ifo, encodePanel(panel, detection.gpsNs)]),
+      Object.entries(detection.panels).map(([ifo, panel]) => [
+        ifo,
+        encodePanel(panel, detection.gpsNs, exponent),
+      ]),
     );
     const size = JSON.stringify(panels).length;
     left -= size;
@@ -42,8 +47,7 @@ export function encodePanels(detections: readonly ReportDetection[], budget: num
   return { byDetection, leftOut };
 }
 
-function encodePanel(panel: ReportPanel, originNs: bigint): PagePanel {
-  const exponent = exponentOf(panel.strain.values);
+function encodePanel(panel: ReportPanel, originNs: bigint, exponent: number): PagePanel {
   const { spectrogram } = panel;
   return {
     whitened: encodePanelLine(panel.whitened, originNs),
@@ -69,10 +73,4 @@ function encodePanelLine(line: ReportLine, originNs: bigint, scale = 1): PageLin
     scale,
     short: true,
   });
-}
-
-function exponentOf(values: Float32Array): number {
-  let peak = 0;
-  for (const value of values) if (Number.isFinite(value)) peak = Math.max(peak, Math.abs(value));
-  return peak === 0 ? -21 : Math.floor(Math.log10(peak));
 }

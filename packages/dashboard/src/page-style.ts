@@ -60,7 +60,7 @@ sub{font-size:.75em;line-height:0}
 .lane a.crowded span{visibility:hidden}
 .lane a:hover,.lane a:focus-visible{color:var(--accent);z-index:1}
 .row-head{display:flex;flex-wrap:wrap;gap:0 16px;align-items:baseline;font-size:13px;line-height:18px;min-height:18px;padding-right:12px}
-.row-head b{min-width:0}
+.row-head b::first-letter{text-transform:uppercase}
 .row-head .key{color:var(--muted);white-space:nowrap}
 .row-head output{margin-left:auto;color:var(--muted);white-space:nowrap}
 .uplot,.u-wrap{touch-action:pan-y}

@@ -36,6 +36,14 @@ describe("renderReport", () => {
     expect(answer).toContain("11.0 s no data");
   });
 
+  it("says how the run was made, each setting once", () => {
+    expect(markup.text).toContain("Made 2026-02-03 14:05:09 UTC");
+    expect(markup.text).toContain("Settings ifos H1, L1 sampleRate 2048 Hz PSD length 8 s");
+    const twice = renderReport({ ...data, settings: [["sampleRate", "2048"]] });
+    expect(twice.match(/<dt>sampleRate/g)).toHaveLength(1);
+    expect(readMarkup(renderReport({ ...data, generatedUtc: "today" })).text).toContain("Made today");
+  });
+
   it("does not call SNRs sound when the noise says otherwise", () => {
     const off = renderReport({ ...data, calibration: { H1: { mean: 0, standardDeviation: 1.2 } } });
     expect(off).toContain("so SNRs of H1 are not to be taken at face value");
@@ -77,6 +85,8 @@ describe("renderReport", () => {
     expect(readMarkup(none).faults).toEqual([]);
     expect(none).toContain("Nothing reached a network SNR of 8.");
     expect(none).not.toContain("<details");
+    // The loudest of an output that has gaps in it, at its end too.
+    expect(readMarkup(none).text).toMatch(/network SNR of the loudest output [67]\.\d/);
   });
 
   it("says so where a detector, or a detection, has no panels", () => {

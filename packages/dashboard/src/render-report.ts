@@ -36,7 +36,7 @@ export function renderReport(data: ReportData): string {
     "form-action 'none'",
   ].join("; ");
   const body = html`<header><h1>${data.title}</h1>
-<p>${data.subtitle === undefined ? undefined : html`${data.subtitle}<br>`}<span class="when">Made ${data.generatedUtc}</span></p></header>
+<p>${data.subtitle === undefined ? undefined : html`${data.subtitle}<br>`}<span class="when">Made ${madeAt(data.generatedUtc)}</span></p></header>
 <main><section aria-label="Result">${answer(data)}
 <h2>Detections</h2>
 ${detectionsTable(data)}</section>
@@ -64,4 +64,10 @@ ${scripts.map((script) => `<script>${script}</script>`).join("\n")}
 </body>
 </html>
 `;
+}
+
+/** `2026-02-03T14:05:09.123Z` as people write it; anything else as it is. */
+function madeAt(utc: string): string {
+  const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(utc);
+  return parts === null ? utc : `${parts[1]} ${parts[2]} UTC`;
 }

@@ -6,11 +6,12 @@ import type { ReportData } from "./report-data.ts";
 /** How the run was made: settings, versions, inputs; and every stretch that was not searched. */
 export function runFacts(data: ReportData): Html {
   const first: readonly (readonly [string, string])[] = [
-    ["detectors", data.ifos.join(", ")],
-    ["sample rate", `${data.sampleRate} Hz`],
+    ["ifos", data.ifos.join(", ")],
+    ["sampleRate", `${data.sampleRate} Hz`],
   ];
+  const given = new Set(data.settings.map(([name]) => name));
   return html`<section class="facts" aria-label="How the run was made">
-${definitions("Settings", [...first, ...data.settings])}
+${definitions("Settings", [...first.filter(([name]) => !given.has(name)), ...data.settings])}
 ${definitions("Versions", data.versions)}
 ${definitions("Inputs", data.inputs, "stacked")}
 ${gapList(data)}</section>`;

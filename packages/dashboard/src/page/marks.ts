@@ -10,7 +10,8 @@ export function drawDetectionLines(plot: uPlotType, detections: readonly PageDet
   const { left, top, width, height } = plot.bbox;
   ctx.save();
   ctx.strokeStyle = theme().ink;
-  ctx.globalAlpha = 0.28;
+  // A hundred of them must not become a curtain.
+  ctx.globalAlpha = Math.min(0.28, 6 / detections.length);
   ctx.lineWidth = devicePixelRatio;
   ctx.beginPath();
   for (const { time } of detections) {

@@ -69,7 +69,10 @@ function createRow(row: PageRow, line: Line, host: HTMLElement, around: Surround
     y: {
       range: (_, low, high) => (row.kind === "level" ? levelRange(low, high, least) : waveRange(low, high)),
     },
-    yAxis: { label: row.unit === "" ? "SNR" : row.unit, ...(row.kind === "wave" ? { space: 22 } : {}) },
+    yAxis: {
+      label: row.unit === "" ? "SNR" : row.unit,
+      ...(row.kind === "wave" ? { splits: (_, __, ___, high) => waveTicks(high) } : {}),
+    },
     ...(last
       ? {
           timeTicks: (ticks: readonly number[]) => {
@@ -96,6 +99,13 @@ function levelRange(low: number | null, high: number | null, least: number): uPl
 function waveRange(low: number | null, high: number | null): uPlotType.Range.MinMax {
   const peak = Math.max(Math.abs(low ?? 0), Math.abs(high ?? 0));
   return peak === 0 ? [-1, 1] : [-1.1 * peak, 1.1 * peak];
+}
+
+/** Zero, and one round number on either side of it: a low row has no room for more. */
+function waveTicks(high: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(0.9 * high));
+  const round = ([5, 2, 1].find((factor) => factor * power <= 0.9 * high) ?? 1) * power;
+  return [-round, 0, round];
 }
 
 function rowHead(row: PageRow, line: Line, view: TimeView, data: PageData): HTMLElement {

@@ -59,7 +59,7 @@ export function syntheticReport(options: SyntheticOptions = {}): ReportData {
   return {
     title: "Demonstration search",
     subtitle: `${ifos.join(" and ")}, design-sensitivity noise with injected mergers, matched filter with 32 templates`,
-    generatedUtc: "2026-02-03 14:05:09 UTC",
+    generatedUtc: "2026-02-03T14:05:09.123Z",
     startNs: ns(0),
     endNs: ns(seconds),
     ifos,
