@@ -2,6 +2,7 @@ import { isStrainflowError } from "@strainflow/series";
 import { Command, CommanderError } from "commander";
 import { addDemo } from "./commands/demo.ts";
 import { addGenerate } from "./commands/generate.ts";
+import { addGraph } from "./commands/graph.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { addModel } from "./commands/model.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
   addDemo(program);
   addReplay(program);
   addPlan(program);
+  addGraph(program);
   addInspect(program);
   addGenerate(program);
   addSend(program);

@@ -39,15 +39,18 @@ export function tableLines(
 /** A blank that is not between a number and its unit. */
 const BREAK = / (?!(?:s|ms|µs|B|kB|MB|GB|Hz)\b)/;
 
-/** Text in lines of at most `width` characters, broken at blanks. */
+/** Text in lines of at most `width` characters, broken at blanks; what has none, a long path, wherever it must. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(BREAK)) {
-    if (line !== "" && line.length + 1 + word.length > width) {
+    if (line === "") line = word;
+    else if (line.length + 1 + word.length <= width) line = `${line} ${word}`;
+    else {
       lines.push(line);
       line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
+    }
+    for (; line.length > width; line = line.slice(width)) lines.push(line.slice(0, width));
   }
   return [...lines, line];
 }
