@@ -1,6 +1,6 @@
 import { openArrow } from "@strainflow/arrow";
 import { openHdf5 } from "@strainflow/hdf5";
-import { indexToNs, type Reader, StrainflowError } from "@strainflow/series";
+import { endOf, indexToNs, type Reader, StrainflowError, sliceBlock } from "@strainflow/series";
 
 export interface SourceChoice {
   readonly ifos?: readonly string[];
@@ -32,7 +32,10 @@ export async function openSources(
   const all = await openArrow(paths, choice.ifos === undefined ? {} : { channels: choice.ifos });
   const { channels, sampleRate } = all.format;
   const maxBlockSize = Math.max(1, Math.round(choice.blockLength * sampleRate));
-  return Promise.all(channels.map((channel) => openArrow(paths, { channels: [channel], maxBlockSize })));
+  const readers = await Promise.all(
+    channels.map((channel) => openArrow(paths, { channels: [channel], maxBlockSize })),
+  );
+  return readers.map((reader) => inBlocks(reader, choice.blockLength));
 }
 
 async function openHdf5Sources(
@@ -56,6 +59,23 @@ async function openHdf5Sources(
   };
   const common = (ns: bigint, seconds: number): boolean => ns === BigInt(seconds) * SECOND;
   if (starts.every((ns) => common(ns, whole.gpsStart)) && ends.every((ns) => common(ns, whole.gpsEnd)))
-    return readers;
-  return [...(await openHdf5(paths, { ...options, ...whole })).readers.values()];
+    return readers.map((reader) => inBlocks(reader, blockLength));
+  const again = await openHdf5(paths, { ...options, ...whole });
+  return [...again.readers.values()].map((reader) => inBlocks(reader, blockLength));
+}
+
+/** Cuts long gaps as data are cut: a receiver should hear of them as time goes on, not when they are over. */
+function inBlocks(reader: Reader<"strain">, blockLength: number): Reader<"strain"> {
+  const blockSize = blockLength * reader.format.sampleRate;
+  return {
+    ...reader,
+    async *blocks(options) {
+      for await (const block of reader.blocks(options))
+        for (let at = block.start; at < endOf(block); ) {
+          const next = Math.min(endOf(block), (Math.floor(at / blockSize) + 1) * blockSize);
+          yield sliceBlock(block, at, next);
+          at = next;
+        }
+    },
+  };
 }
