@@ -1,15 +1,6 @@
 import { isStrainflowError } from "@strainflow/series";
 import { Command, CommanderError } from "commander";
-import { addDemo } from "./commands/demo.ts";
-import { addGenerate } from "./commands/generate.ts";
-import { addGraph } from "./commands/graph.ts";
-import { addInspect } from "./commands/inspect.ts";
-import { addModel } from "./commands/model.ts";
-import { addPlan } from "./commands/plan.ts";
-import { addReplay } from "./commands/replay.ts";
-import { addSend } from "./commands/send.ts";
-import { addServe } from "./commands/serve.ts";
-import { addSettings } from "./commands/settings.ts";
+import { addCommands } from "./command-list.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { version } from "./version.ts";
 
@@ -21,17 +12,8 @@ async function main(): Promise<void> {
     .option("--debug", "show where an error came from")
     .showHelpAfterError("(add --help for what there is)")
     .exitOverride();
-  addDemo(program);
-  addReplay(program);
-  addPlan(program);
-  addGraph(program);
-  addInspect(program);
-  addGenerate(program);
-  addSend(program);
-  addServe(program);
-  addModel(program);
-  addSettings(program);
   try {
+    await addCommands(program, process.argv.slice(2));
     await program.parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {

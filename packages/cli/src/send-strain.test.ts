@@ -5,18 +5,20 @@ import { createHdf5Writer } from "@strainflow/hdf5";
 import { type Block, endOf, isStrainflowError, secondsToNs, startNs } from "@strainflow/series";
 import { receive } from "@strainflow/zeromq";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSources, type SourceChoice } from "./replay-sources.ts";
+import { openSources } from "./replay-sources.ts";
 import { type SendOptions, type SentBlock, sendStrain } from "./send-strain.ts";
 
 const RATE = 1024;
 const START = 1_000_000_000;
 let folder = "";
 let files: string[] = [];
+let readers: SendOptions["readers"] = [];
 
 /** H1 for 10 s, L1 for the last 8 of them: sample n of the clock has the value n mod 997. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "strainflow-send-"));
   files = await Promise.all([writeFile("H1", 0, 10), writeFile("L1", 2, 10)]);
+  readers = await openSources(files, { blockLength: 0.5, signal: new AbortController().signal });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -39,10 +41,6 @@ async function writeFile(ifo: string, from: number, to: number): Promise<string>
   return path;
 }
 
-function sources(over: Partial<SourceChoice> = {}): ReturnType<typeof openSources> {
-  return openSources(files, { blockLength: 0.5, signal: new AbortController().signal, ...over });
-}
-
 interface Received {
   readonly blocks: Record<string, Block[]>;
   readonly totals: Awaited<ReturnType<typeof sendStrain>>;
@@ -57,7 +55,7 @@ async function exchange(over: Partial<SendOptions> = {}): Promise<Received> {
   const stats: Received["stats"] = {};
   let receiving: Promise<void> | undefined;
   const totals = await sendStrain({
-    readers: await sources(),
+    readers,
     to: "zmq://127.0.0.1:0",
     speed: 50,
     signal: new AbortController().signal,
@@ -174,7 +172,7 @@ describe("sending strain", () => {
   test("stopped while it waits for a subscriber, it leaves", async () => {
     const stop = new AbortController();
     const totals = await sendStrain({
-      readers: await sources(),
+      readers,
       to: "tcp://127.0.0.1:0",
       signal: stop.signal,
       onReady: () => void setImmediate(() => stop.abort()),
@@ -184,7 +182,7 @@ describe("sending strain", () => {
 
   test("addresses and files that cannot be used are refused", async () => {
     const signal = new AbortController().signal;
-    await expect(sendStrain({ readers: await sources(), to: "nowhere", signal })).rejects.toSatisfy((error) =>
+    await expect(sendStrain({ readers, to: "nowhere", signal })).rejects.toSatisfy((error) =>
       isStrainflowError(error, "usage"),
     );
     await expect(openSources(["a.arrow", "b.hdf5"], { blockLength: 1, signal })).rejects.toSatisfy((error) =>
