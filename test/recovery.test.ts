@@ -55,7 +55,10 @@ describe("a server killed while a stream runs through it", () => {
         mapTo(second),
         inferSequence(model, { maxInFlight: IN_FLIGHT, onRecovery: (r) => recoveries.push(r) }),
         reassemble(),
-        tap((block) => onOutput((samples += block.size))),
+        tap((block) => {
+          samples += block.size;
+          onOutput(samples);
+        }),
         toArray(),
       ),
     );

@@ -14,4 +14,3 @@ const required = process.env["STRAINFLOW_REQUIRE"] === "all";
 
 /** Whether tests on it are to be skipped; where everything is required they run, and fail. */
 export const withoutGwosc: boolean = !existsSync(gwosc.H1) && !required;
-export const withoutFixtures: boolean = !existsSync(`${shared}/fixtures/README.md`) && !required;

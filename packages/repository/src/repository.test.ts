@@ -126,7 +126,8 @@ describe("a configuration's text", () => {
       parameters { key: "intra_op_thread_count" value: { string_value: "1" } }
       parameters { key: "strainflow.stride_size" value: { string_value: "512" } }
       parameters { key: "strainflow.batch_size" value: { string_value: "8" } }
-      parameters { key: "strainflow.memory" value: { string_value: "3584" } }`;
+      parameters { key: "strainflow.memory" value: { string_value: "3584" } }
+      parameters { key: "strainflow.native" value: { string_value: "snapshotter" } }`;
     expect(parseConfig(formatConfig(config))).toEqual(parseConfig(verified));
   });
 });

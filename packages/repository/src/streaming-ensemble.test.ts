@@ -60,7 +60,8 @@ describe("a streaming ensemble", () => {
         parameters { key: "strainflow.batch_size" value: { string_value: "4" } }
         parameters { key: "strainflow.memory" value: { string_value: "63" } }
         parameters { key: "strainflow.latency" value: { string_value: "16" } }
-        parameters { key: "strainflow.stream_input" value: { string_value: "stream" } }`),
+        parameters { key: "strainflow.stream_input" value: { string_value: "stream" } }
+        parameters { key: "strainflow.update_size" value: { string_value: "1" } }`),
     );
   });
 

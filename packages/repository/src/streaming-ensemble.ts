@@ -30,6 +30,8 @@ export interface StreamingFacts {
   readonly latency: number;
   /** Name of the input that takes the stream. */
   readonly input: string;
+  /** Output samples per stride. Default 1. */
+  readonly updateSize?: number;
 }
 
 export function streamingParameters(facts: StreamingFacts): Record<string, string> {
@@ -41,6 +43,7 @@ export function streamingParameters(facts: StreamingFacts): Record<string, strin
     "strainflow.memory": String(facts.memory),
     "strainflow.latency": String(facts.latency),
     "strainflow.stream_input": facts.input,
+    "strainflow.update_size": String(facts.updateSize ?? 1),
   };
 }
 
@@ -157,6 +160,7 @@ export async function addStreamingEnsemble(
         memory: kernelSize - strideSize + (numUpdates - 1) * strideSize,
         latency: (options.latency ?? 0) + (numUpdates - 1) * strideSize,
         input: streamInput,
+        ...(numUpdates === 1 || options.updateSize === undefined ? {} : { updateSize: options.updateSize }),
       }),
     }),
   });

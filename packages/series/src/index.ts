@@ -29,6 +29,7 @@ export type { Inference, InferenceBlock } from "./inference.ts";
 export type { Reader, Writer } from "./reader.ts";
 export { difference, intersection, type Segment, totalLength, union } from "./segment.ts";
 export { composeReach, type RatedReach, type Reach, type Step, type StepState } from "./step.ts";
+export { streamingFromParameters } from "./streaming-parameters.ts";
 export { type Datatype, elementCount, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
 export {
   type Block,

@@ -3,10 +3,11 @@ import {
   type InferListener,
   type InferRequest,
   type InferResponse,
-  type InferStream,
   StrainflowError,
+  type StreamingModel,
+  type StreamingSpec,
+  streamingFromParameters,
   type Tensor,
-  type TensorSpec,
 } from "@strainflow/series";
 import { stringParameters } from "./load-spec.ts";
 import type { Model, ModelRequest, Pending } from "./model.ts";
@@ -17,11 +18,9 @@ import type { Outcome } from "./scheduler.ts";
 import { fromRaw, toRaw } from "./tensor-bytes.ts";
 
 /** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
-export interface InProcessModel extends InferStream {
-  readonly name: string;
-  readonly version: string;
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
+export interface InProcessModel extends StreamingModel {
+  /** @throws `streaming-spec` if the model's parameters do not say how it is streamed to */
+  readonly streaming: StreamingSpec;
   /** The configuration's parameters; `strainflow.*` say what a stream needs to know. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -34,12 +33,25 @@ export function inProcessModel(
   model: Model,
   onOpen: (call: { lose(error: Error): void }) => () => void,
 ): InProcessModel {
+  const { name, version } = model.spec;
+  const inputs = tensorSpecs(model.spec.inputs);
+  const parameters = stringParameters(model.spec.config);
   return {
-    name: model.spec.name,
-    version: model.spec.version,
-    inputs: tensorSpecs(model.spec.inputs),
+    name,
+    version,
+    inputs,
     outputs: tensorSpecs(model.spec.outputs),
-    parameters: stringParameters(model.spec.config),
+    parameters,
+    get streaming(): StreamingSpec {
+      const streaming = streamingFromParameters(name, parameters, inputs);
+      if (streaming !== undefined) return streaming;
+      throw new StrainflowError(
+        "streaming-spec",
+        `model "${name}" has no strainflow.* parameters that say how it is streamed to; build it with the repository ` +
+          "package, or reach it through a client, which takes them as options",
+        { details: { modelName: name } },
+      );
+    },
     open: (listener) => new InProcessCall(model, listener, onOpen),
   };
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { arrivalNs, type DrawnInjection } from "@strainflow/waveforms";
 import type { Command } from "commander";
 import { exitCodes } from "../exit-code.ts";
 import { generateStrain } from "../generate-strain.ts";
@@ -19,6 +20,18 @@ interface Flags {
   readonly out: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+}
+
+/** An injection with its time at the detector that sees it loudest, as a detection's time is. */
+function atLoudest(injection: DrawnInjection): KnownInjection {
+  const { networkSnr: snr, mass1, mass2 } = injection;
+  const [loudest] = Object.entries(injection.snr).sort(([, a], [, b]) => b - a);
+  return {
+    gpsNs: loudest === undefined ? injection.gpsNs : arrivalNs(injection, loudest[0]),
+    snr,
+    mass1,
+    mass2,
+  };
 }
 
 /** `strainflow demo`: simulated strain with mergers in it, searched as any data would be. */
@@ -69,9 +82,7 @@ async function demo(
     "strain",
     `${ifos.join(" ")}, ${duration} s of design-sensitivity noise, ${count} injected mergers (seed ${flags.seed})`,
   );
-  const injections = generated.injections.map(
-    ({ gpsNs, networkSnr, mass1, mass2 }): KnownInjection => ({ gpsNs, snr: networkSnr, mass1, mass2 }),
-  );
+  const injections = generated.injections.map(atLoudest);
   const input = await openInput(generated.files, {}, signal);
   try {
     const run = await runSearch({
