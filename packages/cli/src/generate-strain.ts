@@ -15,7 +15,7 @@ import {
 import { injectionsJson } from "./injections-file.ts";
 
 /** A PSD, or the name of one: `advanced-ligo`, `advanced-virgo`, `kagra`, `initial-ligo`, `flat`. */
-export type PsdChoice = string | PsdModel;
+type PsdChoice = string | PsdModel;
 
 export interface GenerateOptions {
   /** Folder; made if it is not there. */
@@ -43,7 +43,7 @@ export interface GenerateOptions {
 }
 
 /** How signals are drawn; `start` and `end` in GPS seconds, default those of the data. */
-export type InjectionChoice = Pick<DrawOptions, "count"> &
+type InjectionChoice = Pick<DrawOptions, "count"> &
   Partial<Pick<DrawOptions, "start" | "end" | "snr" | "leastSnr" | "mass" | "maxSpin">>;
 
 export interface GeneratedStrain {
