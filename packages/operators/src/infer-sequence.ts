@@ -38,7 +38,7 @@ export interface InferSequenceOptions {
  * Pushes a stream through a stateful model, one sequence per stream, and gives the outputs their place on the clock.
  *
  * In: blocks of the model's channels at the model's rate, contiguous. Strides, batches and memory come from the model.
- * Out: {@link Inference} blocks, one output per stride, in order and without a hole. Warm-up, edges and outputs whose
+ * Out: `Inference` blocks, one output per stride, in order and without a hole. Warm-up, edges and outputs whose
  * reach touches a gap come as gaps; a gap longer than the model's memory ends the sequence and begins a new one.
  *
  * A lost stream or server costs nothing but time: a new sequence is primed with the past updates that the model's

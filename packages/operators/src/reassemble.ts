@@ -22,7 +22,7 @@ export interface ReassembleOptions {
 /**
  * Makes one time series of a model's outputs.
  *
- * In: {@link InferenceBlock}s whose output has shape `[size]`, `[size, 1]` or `[size, k]`. Out: a `score` series at the
+ * In: `InferenceBlock`s whose output has shape `[size]`, `[size, 1]` or `[size, k]`. Out: a `score` series at the
  * output rate with `k` channels, named after the output (`score`, or `score/0`, `score/1`, …; a gap before the first
  * output of an unnamed one is of `score`). Gaps stay where they are.
  *

@@ -51,7 +51,7 @@ export function halfWindow(where: string, sampleRate: number, clusterLength: num
 /**
  * Finds the events of a score series: peaks that are not exceeded within half a window after them.
  *
- * Source: aframe `Postprocessor.cluster` ({@link PeakWalk}). The streaming form gives the events of the whole series,
+ * Source: aframe `Postprocessor.cluster` (`PeakWalk`). The streaming form gives the events of the whole series,
  * each as soon as it is certain: half a window after its peak. So a peak on a block's last sample waits for the next
  * block. A gap ends a series: what is open is decided with the samples there are, and the walk begins anew after it, with
  * the largest of the first half window. Events come in order of time, then of channels.
