@@ -4,6 +4,12 @@ import { addCommands } from "./command-list.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { version } from "./version.ts";
 
+// A reader that has seen enough (`strainflow … | head`) is no fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(exitCodes.ok);
+});
+
 /** The `strainflow` command. */
 async function main(): Promise<void> {
   const program = new Command("strainflow")
