@@ -6,7 +6,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const PACKAGES = ["numpy<3", "h5py<4", "pyarrow<24", "onnx<2", "protobuf<8", "tritonclient[grpc]<3"];
+const PACKAGES = [
+  "numpy<3",
+  "h5py<4",
+  "pyarrow<24",
+  "onnx<2",
+  "protobuf<8",
+  "tritonclient[grpc]<3",
+  "grpcio-health-checking<2",
+];
 
 /** @returns {{ env: Record<string, string>, note: string }} what to set for the tests, and what to tell people */
 export function preparePython() {
