@@ -50,7 +50,6 @@ async function* read(
   const port = pool.acquire();
   let sound = true;
   let running: Promise<unknown> | undefined;
-  const aborted = abortion(signal);
   const begin = (): { readonly job: Job; readonly reading?: Promise<Reading> } | undefined => {
     const next = jobs.next();
     if (next.done) return undefined;
@@ -74,7 +73,7 @@ async function* read(
           }
         continue;
       }
-      const done = await Promise.race([reading, aborted.promise]);
+      const done = await unlessAborted(reading, signal);
       if (done === undefined) {
         sound = false;
         return;
@@ -91,7 +90,6 @@ async function* read(
     }
     yield* carver.flush();
   } finally {
-    aborted.dispose();
     await close(pool, port, running, sound && !signal.aborted);
   }
 }
@@ -138,12 +136,16 @@ function* carve(
     );
 }
 
-/** A promise that gives `undefined` when the signal is aborted. */
-function abortion(signal: AbortSignal): { readonly promise: Promise<undefined>; dispose(): void } {
-  let settle: () => void = () => {};
-  const promise = new Promise<undefined>((resolve) => {
-    settle = () => resolve(undefined);
+/**
+ * What `work` gives, or `undefined` as soon as the signal is aborted. Not a race against one promise of the abortion: that
+ * would keep the result of every read until the end.
+ */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(undefined);
+    const settled = (): void => signal.removeEventListener("abort", stop);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).then(settled);
   });
-  signal.addEventListener("abort", settle, { once: true });
-  return { promise, dispose: () => signal.removeEventListener("abort", settle) };
 }
