@@ -1,3 +1,5 @@
+import { createRowMedians } from "./median-rows.ts";
+
 /** How the periodograms of a Welch estimate become one: the median is deaf to a glitch in a few of them. */
 export type PsdAverage = "mean" | "median";
 
@@ -25,6 +27,11 @@ export function averagePeriodograms(
     return;
   }
   const scale = 1 / medianBias(count);
+  if (count > 1 && count <= SORT_UP_TO) {
+    rowMedians(count)(rows, psd);
+    for (let k = 0; k < psd.length; k++) psd[k] = psd[k]! * scale;
+    return;
+  }
   const sample = new Float64Array(count);
   for (let k = 0; k < psd.length; k++) {
     for (let i = 0; i < count; i++) sample[i] = rows[i]![k]!;
@@ -33,6 +40,15 @@ export function averagePeriodograms(
 }
 
 const SORT_UP_TO = 24;
+
+const networks = new Map<number, ReturnType<typeof createRowMedians>>();
+
+/** Made once for each number of rows: estimates come every second. */
+function rowMedians(count: number): ReturnType<typeof createRowMedians> {
+  const known = networks.get(count) ?? createRowMedians(count);
+  networks.set(count, known);
+  return known;
+}
 
 /** The middle value, or the mean of the two middle ones; reorders `values`. */
 export function medianInPlace(values: Float64Array): number {
