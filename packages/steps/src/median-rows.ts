@@ -43,13 +43,14 @@ function exchange(lanes: Float64Array, first: number, second: number, size: numb
 /** Batcher's merge exchange sort of any number of values: D. E. Knuth, The Art of Computer Programming 3, 5.2.2 M. */
 function mergeExchange(count: number): (readonly [number, number])[] {
   const comparators: (readonly [number, number])[] = [];
-  const top = 2 ** (Math.ceil(Math.log2(count)) - 1);
-  for (let p = top; p >= 1; p /= 2) {
+  // Shifts, not divisions: places that the engine takes for fractions make the exchanges half as fast.
+  const top = 1 << (31 - Math.clz32(count - 1));
+  for (let p = top; p >= 1; p >>= 1) {
     let [q, r, d] = [top, 0, p];
     for (;;) {
       for (let i = 0; i + d < count; i++) if ((i & p) === r) comparators.push([i, i + d]);
       if (q === p) break;
-      [d, q, r] = [q - p, q / 2, p];
+      [d, q, r] = [q - p, q >> 1, p];
     }
   }
   return comparators;
