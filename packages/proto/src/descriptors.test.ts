@@ -93,15 +93,21 @@ for (const [name, file, whole] of [
     `${file.proto.name} and ${module} (needs that Python package)`,
     () => {
       const reference = theirs === undefined ? {} : factsOf(theirs);
+      // The health service got its List in grpcio-health-checking 1.82, which does not go with tritonclient's protobuf.
+      const mine = Object.fromEntries(
+        Object.entries(ours(file)).filter(
+          ([key]) =>
+            "grpc.health.v1.Health/List" in reference || !/^grpc\.health\.v1\.Health(\/List|List)/.test(key),
+        ),
+      );
       it("say the same of every message, field, value and method of ours", () => {
-        const mine = ours(file);
         const same = Object.fromEntries(Object.keys(mine).map((key) => [key, reference[key]]));
         expect(Object.keys(mine).length).toBeGreaterThan(5);
         expect(mine).toEqual(same);
       });
       if (whole)
         it("leave nothing out", () => {
-          expect(Object.keys(ours(file)).sort()).toEqual(Object.keys(reference).sort());
+          expect(Object.keys(mine).sort()).toEqual(Object.keys(reference).sort());
         });
     },
   );
