@@ -6,9 +6,7 @@ import {
   fromReader,
   inferSequence,
   integrate,
-  perChannel,
   reassemble,
-  resample,
   whiten,
 } from "@strainflow/operators";
 import { buildStreamingNetwork, createGraph, createRepository } from "@strainflow/repository";
@@ -40,8 +38,7 @@ const name = server.models.find(({ platform }) => platform === "ensemble")?.name
 
 await lastValueFrom(
   fromReader(simulated(48)).pipe(
-    perChannel(() => resample({ sampleRate: 2048 })),
-    align({ ifos: ["H1", "L1"] }),
+    align({ ifos: ["H1", "L1"], sampleRate: 2048 }),
     whiten({ psdLength: 8 }),
     inferSequence(server.inProcess(name)),
     reassemble(),

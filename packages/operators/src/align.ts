@@ -12,10 +12,17 @@ import {
 } from "@strainflow/series";
 import { Observable, type OperatorFunction } from "rxjs";
 import { joinFlows } from "./flow.ts";
+import { perChannel } from "./per-channel.ts";
+import { resample } from "./resample.ts";
 
 export interface AlignOptions {
   /** The detectors wanted, in the order of the channels that come out. */
   readonly ifos: readonly string[];
+  /**
+   * Hz that all detectors are brought to first; needed where they come at different rates. Default: they are taken as they
+   * come, and have to have one rate.
+   */
+  readonly sampleRate?: number;
   /**
    * Seconds of data that one detector may be behind the most advanced one before it is given up for that time and its
    * data, should they still come, are counted as late. Default: no limit, which is right for files.
@@ -38,8 +45,8 @@ interface Lane {
 /**
  * Makes one stream of several detectors' streams.
  *
- * In: blocks of single channels, interleaved in any way, each channel contiguous in itself, all at one rate (resample
- * the detectors before if they differ). Out: blocks of all `ifos`; time begins with the first detector's data and ends
+ * In: blocks of single channels, interleaved in any way, each channel contiguous in itself, with starts, gaps and (if
+ * `sampleRate` is given) rates of their own. Out: blocks of all `ifos`; time begins with the first detector's data and ends
  * with the last one's. Where a detector has no data, what comes out is a gap of all, with the reason of the first that
  * is missing and the names in `detail`: a coincident search has nothing to search there.
  *
@@ -47,10 +54,26 @@ interface Lane {
  *
  * @example
  * ```ts
- * fromReader(source.readers).pipe(align({ ifos: ["H1", "L1"] }));
+ * fromReader(source.readers.values()).pipe(align({ ifos: ["H1", "L1"], sampleRate: 2048 }));
  * ```
  */
-export function align<Q extends Quantity>(options: AlignOptions): OperatorFunction<Block<Q>, Block<Q>> {
+export function align(
+  options: AlignOptions & { readonly sampleRate: number },
+): OperatorFunction<Block<"strain">, Block<"strain">>;
+export function align<Q extends Quantity>(
+  options: AlignOptions & { readonly sampleRate?: never },
+): OperatorFunction<Block<Q>, Block<Q>>;
+export function align(options: AlignOptions): OperatorFunction<Block<"strain">, Block<"strain">> {
+  const { sampleRate } = options;
+  if (sampleRate === undefined) return sideBySide(options);
+  return (source) =>
+    source.pipe(
+      perChannel(() => resample({ sampleRate })),
+      sideBySide(options),
+    );
+}
+
+function sideBySide<Q extends Quantity>(options: AlignOptions): OperatorFunction<Block<Q>, Block<Q>> {
   const { ifos } = options;
   if (ifos.length === 0 || new Set(ifos).size !== ifos.length)
     throw invalidOption("align", "ifos", `[${ifos.join(", ")}]`, "at least one detector, each named once");
@@ -77,7 +100,7 @@ export function align<Q extends Quantity>(options: AlignOptions): OperatorFuncti
           throw new StrainflowError(
             "align-rates",
             `align: ${block.channels.join(", ")} comes at ${block.sampleRate} Hz and the others at ${sampleRate} Hz; ` +
-              "resample each detector to one rate before align",
+              "give align a sampleRate, to which all are brought",
             { details: { channels: block.channels, sampleRate: block.sampleRate, expected: sampleRate } },
           );
         block.channels.forEach((channel, index) => {

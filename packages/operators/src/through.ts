@@ -1,8 +1,10 @@
 import type { Flow, Step, StreamFormat } from "@strainflow/series";
 import { Observable, type OperatorFunction } from "rxjs";
 
-/** What every block has, and all that the adapter needs of one. */
-interface Flowing extends StreamFormat {
+/** What every block and event has, and all that the adapter needs of one. */
+interface Flowing {
+  readonly sampleRate: number;
+  readonly channels?: readonly string[];
   readonly flow?: Flow;
 }
 
@@ -44,7 +46,7 @@ export function through<I extends Flowing, O extends object>(
       return source.subscribe({
         next(input) {
           try {
-            step ??= create({ sampleRate: input.sampleRate, channels: input.channels });
+            step ??= create({ sampleRate: input.sampleRate, channels: input.channels ?? [] });
             flow = input.flow ?? flow;
             emit(step.push(input));
           } catch (error) {

@@ -3,10 +3,8 @@ import {
   clusterTriggers,
   inferSequence,
   overWhiten,
-  perChannel,
   type Recovery,
   rankTriggers,
-  resample,
 } from "@strainflow/operators";
 import type { Block, InferenceBlock, StreamingModel } from "@strainflow/series";
 import type { Detection, RankedTriggersBlock } from "@strainflow/steps";
@@ -66,8 +64,7 @@ export function search(
 ): Observable<SearchDetection> {
   const { ifos, sampleRate } = settings;
   const conditioned = strain.pipe(
-    perChannel(() => resample({ sampleRate })),
-    align({ ifos }),
+    align({ ifos, sampleRate }),
     tap((block) => taps.strain?.(block)),
     overWhiten(conditioningOf(settings, model.streaming)),
   );
