@@ -8,6 +8,7 @@ import {
   type Tensor,
 } from "@strainflow/series";
 import type { SkippedStrides, Update } from "@strainflow/steps";
+import { createUpdateInputs, randomSequenceId } from "./sequence-inputs.ts";
 
 /** What a lost stream cost. Nothing of the output is lost: this is for people and for logs. */
 export interface Recovery {
@@ -77,10 +78,9 @@ export function createSequenceSession(
   events: SequenceSessionEvents,
 ): SequenceSession {
   const { streaming } = model;
-  const updateLength = streaming.strideSize * streaming.batchSize;
+  const tensors = createUpdateInputs(model);
   /** Past updates that bring a new sequence to the state of the old one. */
-  const priming = Math.ceil(streaming.memory / updateLength);
-  const rows = Math.max(1, streaming.input.shape[0] ?? 1);
+  const priming = Math.ceil(streaming.memory / (streaming.strideSize * streaming.batchSize));
 
   /** Items from the oldest that may have to be sent again to the newest offered. */
   let log: Entry[] = [];
@@ -99,39 +99,6 @@ export function createSequenceSession(
   let retry: ReturnType<typeof setTimeout> | undefined;
   let backoffMs = FIRST_BACKOFF_MS;
   let loss: { at: number; error: Error; sentAgain: number } | undefined;
-
-  function tensors(item: Update | undefined): Record<string, Tensor> {
-    const inputs: Record<string, Tensor> = {};
-    for (const spec of model.inputs) {
-      if (spec.name === streaming.input.name) {
-        const one = item?.data ?? new Float32Array(streaming.channels.length * updateLength);
-        let data = one;
-        if (rows > 1) {
-          data = new Float32Array(rows * one.length);
-          for (let row = 0; row < rows; row++) data.set(one, row * one.length);
-        }
-        inputs[spec.name] = {
-          datatype: "FP32",
-          shape: [rows, streaming.channels.length, updateLength],
-          data,
-        };
-        continue;
-      }
-      const side = item?.side[spec.name];
-      if (side !== undefined) inputs[spec.name] = side;
-      else if (item === undefined) {
-        const shape = spec.shape.map((size) => Math.max(1, size));
-        inputs[spec.name] = { datatype: spec.datatype, shape, data: zeros(spec.datatype, shape) };
-      } else
-        throw new StrainflowError(
-          "missing-side-input",
-          `model "${model.name}" takes the input "${spec.name}" beside the stream, and the stream carries ` +
-            `${Object.keys(item.side).join(", ") || "no side tensors"}; put the step that provides it before inferSequence`,
-          { details: { modelName: model.name, input: spec.name } },
-        );
-    }
-    return inputs;
-  }
 
   function send(
     inputs: Record<string, Tensor>,
@@ -348,24 +315,4 @@ export function createSequenceSession(
       farewell();
     },
   };
-}
-
-function zeros(datatype: Tensor["datatype"], shape: readonly number[]): Tensor["data"] {
-  const size = shape.reduce((a, b) => a * b, 1);
-  switch (datatype) {
-    case "FP64":
-      return new Float64Array(size);
-    case "INT32":
-      return new Int32Array(size);
-    case "INT64":
-      return new BigInt64Array(size);
-    default:
-      return new Float32Array(size);
-  }
-}
-
-/** A random id: ids are shared by all clients of a model. Never 0, which means "none"; fits int64. */
-function randomSequenceId(): bigint {
-  const [word = 0n] = globalThis.crypto.getRandomValues(new BigUint64Array(1));
-  return (word >> 1n) | 1n;
 }
