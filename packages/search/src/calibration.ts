@@ -1,4 +1,5 @@
 import { type InferenceBlock, StrainflowError } from "@strainflow/series";
+import { createGrowingArray } from "./growing-array.ts";
 
 /** What a detector's quadratures do off source; mean 0 and deviation 1 where SNRs mean what they say. */
 export interface Calibration {
@@ -14,18 +15,17 @@ export interface CalibrationCounter {
   result(excludeNs?: readonly bigint[], clearSeconds?: number): Readonly<Record<string, Calibration>>;
 }
 
-interface Sums {
-  count: number;
-  sum: number;
-  squares: number;
-}
+/** Of each second and detector: how many quadratures, their sum, and that of their squares. */
+const SUMS = 3;
 
 /**
  * Collects the model's `quadratures` `[strides, detectors, templates, 2]` by second, so that the seconds around
  * detections can be left out when the detections are known. 24 bytes a second and detector.
  */
 export function countCalibration(ifos: readonly string[]): CalibrationCounter {
-  const seconds = new Map<number, Sums[]>();
+  const sums = createGrowingArray((size) => new Float64Array(size), 0);
+  const row = ifos.length * SUMS;
+  let first: number | undefined;
   return {
     add(block) {
       if (block.kind === "gap") return;
@@ -40,37 +40,43 @@ export function countCalibration(ifos: readonly string[]): CalibrationCounter {
       const width = data.length / block.size / ifos.length;
       for (let i = 0; i < block.size; i++) {
         const second = Math.floor((block.start + i) / block.sampleRate);
-        let sums = seconds.get(second);
-        if (sums === undefined) {
-          sums = ifos.map(() => ({ count: 0, sum: 0, squares: 0 }));
-          seconds.set(second, sums);
-        }
+        first ??= second;
+        const place = (second - first) * row;
+        const all = sums.extend(place + row);
         for (let d = 0; d < ifos.length; d++) {
-          const own = sums[d]!;
           const from = (i * ifos.length + d) * width;
+          let sum = 0;
+          let squares = 0;
           for (let k = from; k < from + width; k++) {
-            own.sum += data[k]!;
-            own.squares += data[k]! * data[k]!;
+            sum += data[k]!;
+            squares += data[k]! * data[k]!;
           }
-          own.count += width;
+          const at = place + d * SUMS;
+          all[at] = all[at]! + width;
+          all[at + 1] = all[at + 1]! + sum;
+          all[at + 2] = all[at + 2]! + squares;
         }
       }
     },
     result(excludeNs = [], clearSeconds = 2) {
       const excluded = excludeNs.map((ns) => Number(ns) / 1e9);
+      const all = sums.extend(0);
       const result: Record<string, Calibration> = {};
       ifos.forEach((ifo, d) => {
-        const total: Sums = { count: 0, sum: 0, squares: 0 };
-        for (const [second, sums] of seconds) {
+        let count = 0;
+        let sum = 0;
+        let squares = 0;
+        for (let place = 0; place < sums.size; place += row) {
+          const second = (first ?? 0) + place / row;
           if (excluded.some((at) => at > second - clearSeconds && at < second + 1 + clearSeconds)) continue;
-          const own = sums[d]!;
-          total.count += own.count;
-          total.sum += own.sum;
-          total.squares += own.squares;
+          const at = place + d * SUMS;
+          count += all[at]!;
+          sum += all[at + 1]!;
+          squares += all[at + 2]!;
         }
-        const mean = total.count === 0 ? 0 : total.sum / total.count;
-        const variance = total.count === 0 ? 0 : total.squares / total.count - mean * mean;
-        result[ifo] = { mean, standardDeviation: Math.sqrt(Math.max(0, variance)), count: total.count };
+        const mean = count === 0 ? 0 : sum / count;
+        const variance = count === 0 ? 0 : squares / count - mean * mean;
+        result[ifo] = { mean, standardDeviation: Math.sqrt(Math.max(0, variance)), count };
       });
       return result;
     },

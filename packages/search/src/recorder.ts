@@ -10,6 +10,7 @@ import {
 import { type RankedTriggersBlock, triggersToSeries } from "@strainflow/steps";
 import { createTemplate } from "@strainflow/waveforms";
 import { type Calibration, countCalibration } from "./calibration.ts";
+import { createGrowingArray } from "./growing-array.ts";
 import { countLivetime, type Livetime } from "./livetime.ts";
 import { createPanel, type Panel } from "./panel.ts";
 import type { SearchDetection, SearchTaps } from "./search.ts";
@@ -158,23 +159,17 @@ function createLine(): {
   add(block: Placed | RankedTriggersBlock, values: SampleArray | undefined): void;
   result(): RecordedSeries;
 } {
-  let values = new Float32Array(1024);
+  const values = createGrowingArray((size) => new Float32Array(size), Number.NaN);
   let start = 0;
-  let size = 0;
   let sampleRate = 1;
   return {
     add(block, fresh) {
+      const { size } = values;
       if (size === 0) ({ start, sampleRate } = block);
-      if (size + block.size > values.length) {
-        const larger = new Float32Array(Math.max(size + block.size, 2 * values.length));
-        larger.set(values);
-        values = larger;
-      }
-      if (fresh === undefined) values.fill(Number.NaN, size, size + block.size);
-      else values.set(fresh, size);
-      size += block.size;
+      const all = values.extend(size + block.size);
+      if (fresh !== undefined) all.set(fresh, size);
     },
-    result: () => ({ start, sampleRate, values: values.slice(0, size) }),
+    result: () => ({ start, sampleRate, values: values.result() }),
   };
 }
 
@@ -182,8 +177,8 @@ function createEnvelope(sampleRate: number): {
   add(start: number, data: SampleArray): void;
   result(): RecordedEnvelope;
 } {
-  const low: number[] = [];
-  const high: number[] = [];
+  const lows = createGrowingArray((size) => new Float32Array(size), Number.NaN);
+  const highs = createGrowingArray((size) => new Float32Array(size), Number.NaN);
   let first: number | undefined;
   return {
     add(start, data) {
@@ -191,10 +186,8 @@ function createEnvelope(sampleRate: number): {
         const bin = convertIndexFloor(start + i, sampleRate, ENVELOPE_RATE);
         first ??= bin;
         const place = bin - first;
-        while (low.length <= place) {
-          low.push(Number.NaN);
-          high.push(Number.NaN);
-        }
+        const low = lows.extend(place + 1);
+        const high = highs.extend(place + 1);
         const stop = Math.min(data.length, Math.ceil(((bin + 1) * sampleRate) / ENVELOPE_RATE) - start);
         let smallest = low[place]!;
         let largest = high[place]!;
@@ -210,8 +203,8 @@ function createEnvelope(sampleRate: number): {
     result: () => ({
       start: first ?? 0,
       binRate: ENVELOPE_RATE,
-      low: Float32Array.from(low),
-      high: Float32Array.from(high),
+      low: lows.result(),
+      high: highs.result(),
     }),
   };
 }
