@@ -14,7 +14,7 @@ export { perChannel } from "./per-channel.ts";
 export { rankTriggers } from "./rank-triggers.ts";
 export { type ReassembleOptions, reassemble } from "./reassemble.ts";
 export { resample } from "./resample.ts";
-export type { Recovery } from "./sequence-session.ts";
+export type { Recovery } from "./sequence.ts";
 export { slidingWindow } from "./sliding-window.ts";
 export { through } from "./through.ts";
 export { whiten } from "./whiten.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { concat, firstValueFrom, from, NEVER, of, Subject, toArray } from "rxjs";
 import { describe, expect, it } from "vitest";
 import { inferSequence } from "./infer-sequence.ts";
-import type { Recovery } from "./sequence-session.ts";
+import type { Recovery } from "./sequence.ts";
 import { createFakeModel } from "./testing/fake-model.ts";
 
 type Run = readonly [isGap: boolean, size: number];
@@ -184,6 +184,22 @@ describe("inferSequence", () => {
       ),
       { numRuns: 40 },
     );
+  });
+
+  it("is not changed by a server that loses its states and goes on", async () => {
+    const shape = { strideSize: 4, batchSize: 2, memory: 24 };
+    const blocks = stream(3, [
+      [false, 300],
+      [true, 8],
+      [false, 200],
+    ]);
+    const undisturbed = await run(blocks, createFakeModel(shape));
+    const recoveries: Recovery[] = [];
+    const out = await run(blocks, createFakeModel({ ...shape, forgets: (n) => n === 9 || n === 31 }), {
+      onRecovery: (r: Recovery) => recoveries.push(r),
+    });
+    expect(spell(out)).toEqual(spell(undisturbed));
+    expect(recoveries).toHaveLength(2);
   });
 
   it("keeps to its requests in flight, and leaves no sequence open", async () => {

@@ -12,8 +12,9 @@ import {
 } from "@strainflow/series";
 import { createUpdates, type SkippedStrides, type Update } from "@strainflow/steps";
 import { Observable, type OperatorFunction } from "rxjs";
+import type { Recovery, SequenceSession } from "./sequence.ts";
 import { createOutputs } from "./sequence-outputs.ts";
-import { createSequenceSession, type Recovery, type SequenceSession } from "./sequence-session.ts";
+import { createSequenceSession } from "./sequence-session.ts";
 
 export interface InferSequenceOptions {
   /** Requests under way at once. Default 8: enough to hide a network's round trip behind the model's work. */

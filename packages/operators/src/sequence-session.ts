@@ -8,46 +8,8 @@ import {
   type Tensor,
 } from "@strainflow/series";
 import type { SkippedStrides, Update } from "@strainflow/steps";
+import type { SequenceSession, SequenceSessionEvents, SequenceSessionOptions } from "./sequence.ts";
 import { createUpdateInputs, randomSequenceId } from "./sequence-inputs.ts";
-
-/** What a lost stream cost. Nothing of the output is lost: this is for people and for logs. */
-export interface Recovery {
-  readonly reason: Error;
-  /** The sequence that took over. */
-  readonly sequenceId: bigint;
-  /** Updates sent a second time: what the model's memory reaches, and what was in flight. */
-  readonly updatesSentAgain: number;
-  /** From the loss to the first new answer. */
-  readonly afterMs: number;
-}
-
-export interface SequenceSessionOptions {
-  /** Requests under way at once. */
-  readonly maxInFlight: number;
-  /** How long a lost server may stay away before the stream fails. */
-  readonly giveUpAfterMs: number;
-  readonly outputs?: readonly string[];
-  readonly onRecovery?: (recovery: Recovery) => void;
-}
-
-export interface SequenceSessionEvents {
-  /** Called in order, once for every update and every skipped stretch. */
-  done(item: Update | SkippedStrides, outputs: Readonly<Record<string, Tensor>> | undefined): void;
-  /** Whether nothing is waiting or under way. */
-  idle(isIdle: boolean): void;
-  /** All that was offered before `finish` is done. */
-  finished(): void;
-  failed(error: Error): void;
-}
-
-export interface SequenceSession {
-  /** Queues an item; `last`: no other will follow, so that its request ends the sequence. */
-  offer(item: Update | SkippedStrides, last: boolean): void;
-  /** No more items. */
-  finish(): void;
-  /** Gives up: ends the sequence on the server, tells nobody. */
-  cancel(): void;
-}
 
 interface Entry {
   readonly item: Update | SkippedStrides;
@@ -60,6 +22,11 @@ interface Pending {
   readonly entry?: Entry;
 }
 
+/**
+ * Refusals that mean that the server no longer knows the sequence: its idle time ran out, or it was restarted behind a
+ * proxy (Triton's words), or the thread that held its state died (our server's).
+ */
+const STATE_LOST = /START flag on the first request|died with the request in it|is not running/;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 2_000;
 /** How long an abandoned sequence's END may take before its call is cut. */
@@ -199,8 +166,7 @@ export function createSequenceSession(
     const { entry } = due;
     if (entry === undefined) return pump();
     if (response.error !== undefined) {
-      // The server no longer knows the sequence: its idle time ran out, or it was restarted behind a proxy.
-      if (/START flag on the first request/.test(response.error.message)) return lost(response.error);
+      if (STATE_LOST.test(response.error.message)) return lost(response.error);
       return fail(response.error);
     }
     if (!entry.done) {

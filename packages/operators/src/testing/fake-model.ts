@@ -7,7 +7,8 @@ export interface FakeModelOptions {
   readonly latency?: number;
   /** Decides before each answer whether the stream is lost instead, and with it all states. */
   readonly loses?: (answered: number) => boolean;
-  readonly slots?: number;
+  /** Decides before each answer whether the server has lost its states while the stream goes on. */
+  readonly forgets?: (answered: number) => boolean;
 }
 
 export interface FakeModel extends StreamingModel {
@@ -80,13 +81,20 @@ export function createFakeModel(options: FakeModelOptions): FakeModel {
         while (!gone && queue.length > 0) {
           await new Promise((resolve) => setImmediate(resolve));
           if (gone) return;
-          if (options.loses?.(answered++) === true) {
+          answered++;
+          if (options.loses?.(answered) === true) {
             gone = true;
             states.clear();
             listener.lost(new Error("connection reset"));
             return;
           }
           const request = queue.shift()!;
+          if (options.forgets?.(answered) === true) {
+            states.clear();
+            const error = new Error("compute thread 1 died with the request in it");
+            listener.response({ id: request.id, outputs: {}, error });
+            continue;
+          }
           if (queue.length === 3) setImmediate(() => gone || listener.drain?.());
           const result = answer(request);
           listener.response(
