@@ -1,8 +1,16 @@
 // Our side of `updates.mjs`: one sequence, a fixed number of updates under way, wall clock and this process's CPU.
 import { connect } from "@strainflow/triton";
 
-const { address, model: name, channels, updateSize, count, inFlight } = JSON.parse(process.argv[2]);
-const client = await connect(address);
+const {
+  address,
+  transport,
+  model: name,
+  channels,
+  updateSize,
+  count,
+  inFlight,
+} = JSON.parse(process.argv[2]);
+const client = await connect(address, { transport });
 const model = await client.model(name);
 
 /** Streams so many updates as one sequence. */

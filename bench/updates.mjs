@@ -1,6 +1,7 @@
 // Updates through the whole way to a server and back: the client, HTTP/2, and an ensemble of snapshotter and network,
 // with a network that costs next to nothing. Server and client are processes of their own on one machine. Held against
-// Triton's own Python client, which streams the same updates to the same server.
+// Triton's own Python client, which streams the same updates to the same server; and our two transports against each
+// other.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,11 +78,13 @@ export async function measure() {
         count,
         inFlight: IN_FLIGHT,
       };
-      const ours = () => ask(process.execPath, [client], options);
+      const over = (transport) => () => ask(process.execPath, [client], { ...options, transport });
+      const ours = over("grpc-js");
       const theirs = () => ask(python, [peer], options);
       const samples = python ? await measurePairs(PAIRS, ours, theirs) : await measureAlone(PAIRS, ours);
       const rates = pick(samples, "updatesPerSecond");
       const costs = pick(samples, "cpuMicroseconds");
+      const transports = await measurePairs(PAIRS, over("http2"), ours);
       lines.push(
         outcome({ name: `updates/${label}`, unit: "updates/s", against, samples: rates, ...absent }),
         outcome({
@@ -91,6 +94,13 @@ export async function measure() {
           samples: costs,
           cost: true,
           ...absent,
+        }),
+        outcome({
+          name: `updates/${label}, client CPU over http2`,
+          unit: "µs/update",
+          against: "over grpc-js",
+          samples: pick(transports, "cpuMicroseconds"),
+          cost: true,
         }),
       );
     }

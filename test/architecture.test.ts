@@ -52,7 +52,7 @@ describe("the packages", () => {
       h5wasm: ["@strainflow/hdf5"],
       zeromq: ["@strainflow/zeromq"],
       "onnxruntime-node": ["@strainflow/server"],
-      "@grpc/grpc-js": ["@strainflow/server"],
+      "@grpc/grpc-js": ["@strainflow/server", "@strainflow/triton"],
       uplot: ["@strainflow/dashboard"],
       commander: ["strainflow"],
     };

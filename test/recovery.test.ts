@@ -34,75 +34,78 @@ function second(index: number): Block {
   };
 }
 
-describe("a server killed while a stream runs through it", () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "strainflow-kills-"));
-    await writeAveragingEnsemble(folder);
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  /** All output blocks of the stream, and what recovering took. `onOutput` is called with the outputs so far. */
-  async function run(
-    model: StreamingModel,
-    onOutput: (samples: number) => void = () => undefined,
-  ): Promise<{ out: Block[]; recoveries: Recovery[] }> {
-    const recoveries: Recovery[] = [];
-    let samples = 0;
-    const out = await firstValueFrom(
-      range(0, SECONDS).pipe(
-        observeOn(asyncScheduler),
-        mapTo(second),
-        inferSequence(model, { maxInFlight: IN_FLIGHT, onRecovery: (r) => recoveries.push(r) }),
-        reassemble(),
-        tap((block) => {
-          samples += block.size;
-          onOutput(samples);
-        }),
-        toArray(),
-      ),
-    );
-    return { out, recoveries };
-  }
-
-  it(`gives byte-identical output after ${KILLS} kills, and sends again no more than memory and requests in flight`, {
-    timeout: 60_000 + KILLS * 10_000,
-  }, async () => {
-    const server = await launch({
-      runtime: "embedded",
-      repository: folder,
-      supervise: { maxRestarts: 10 * KILLS, firstPauseMs: 10, longestPauseMs: 50 },
+describe.each(["grpc-js", "http2"] as const)(
+  "a server killed while a stream runs through it over %s",
+  (transport) => {
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "strainflow-kills-"));
+      await writeAveragingEnsemble(folder);
     });
-    const client = await connect(server.address);
-    try {
-      const model = await client.model("denoise");
-      const undisturbed = await run(model);
-      const random = createRandom("kills", 1);
-      const total = SECONDS * averaging.sampleRate;
-      const points = Array.from(
-        { length: KILLS },
-        (_, i) => ((i + 0.1 + 0.8 * random.uniform()) / KILLS) * total,
+    afterAll(() => rm(folder, { recursive: true, force: true }));
+
+    /** All output blocks of the stream, and what recovering took. `onOutput` is called with the outputs so far. */
+    async function run(
+      model: StreamingModel,
+      onOutput: (samples: number) => void = () => undefined,
+    ): Promise<{ out: Block[]; recoveries: Recovery[] }> {
+      const recoveries: Recovery[] = [];
+      let samples = 0;
+      const out = await firstValueFrom(
+        range(0, SECONDS).pipe(
+          observeOn(asyncScheduler),
+          mapTo(second),
+          inferSequence(model, { maxInFlight: IN_FLIGHT, onRecovery: (r) => recoveries.push(r) }),
+          reassemble(),
+          tap((block) => {
+            samples += block.size;
+            onOutput(samples);
+          }),
+          toArray(),
+        ),
       );
-      let kills = 0;
-      const disturbed = await run(model, (samples) => {
-        if (samples > (points[kills] ?? Number.POSITIVE_INFINITY)) {
-          kills++;
-          process.kill(server.pid, "SIGKILL");
-        }
-      });
-      expect(kills).toBe(KILLS);
-      expect(disturbed.recoveries).toHaveLength(KILLS);
-      expect(bytesOf(disturbed.out)).toEqual(bytesOf(undisturbed.out));
-      const { strideSize, batchSize } = averaging;
-      const memory = Math.ceil(model.streaming.memory / (strideSize * batchSize));
-      for (const { updatesSentAgain } of disturbed.recoveries)
-        expect(updatesSentAgain).toBeLessThanOrEqual(memory + IN_FLIGHT);
-    } finally {
-      client.close();
-      await server.close();
+      return { out, recoveries };
     }
-  });
-});
+
+    it(`gives byte-identical output after ${KILLS} kills, and sends again no more than memory and requests in flight`, {
+      timeout: 60_000 + KILLS * 10_000,
+    }, async () => {
+      const server = await launch({
+        runtime: "embedded",
+        repository: folder,
+        supervise: { maxRestarts: 10 * KILLS, firstPauseMs: 10, longestPauseMs: 50 },
+      });
+      const client = await connect(server.address, { transport });
+      try {
+        const model = await client.model("denoise");
+        const undisturbed = await run(model);
+        const random = createRandom("kills", 1);
+        const total = SECONDS * averaging.sampleRate;
+        const points = Array.from(
+          { length: KILLS },
+          (_, i) => ((i + 0.1 + 0.8 * random.uniform()) / KILLS) * total,
+        );
+        let kills = 0;
+        const disturbed = await run(model, (samples) => {
+          if (samples > (points[kills] ?? Number.POSITIVE_INFINITY)) {
+            kills++;
+            process.kill(server.pid, "SIGKILL");
+          }
+        });
+        expect(kills).toBe(KILLS);
+        expect(disturbed.recoveries).toHaveLength(KILLS);
+        expect(bytesOf(disturbed.out)).toEqual(bytesOf(undisturbed.out));
+        const { strideSize, batchSize } = averaging;
+        const memory = Math.ceil(model.streaming.memory / (strideSize * batchSize));
+        for (const { updatesSentAgain } of disturbed.recoveries)
+          expect(updatesSentAgain).toBeLessThanOrEqual(memory + IN_FLIGHT);
+      } finally {
+        client.close();
+        await server.close();
+      }
+    });
+  },
+);
 
 /** Values and gaps in one line of bytes, whatever the cutting. */
 function bytesOf(blocks: readonly Block[]): Buffer {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSnapshotter, createRepository } from "@strainflow/repository";
 import type { InferCall, InferResponse, StreamingModel } from "@strainflow/series";
-import { connect } from "@strainflow/triton";
+import { type ConnectOptions, connect } from "@strainflow/triton";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type LaunchedServer, type LaunchOptions, launch } from "./launch.ts";
 import type { ServerEvent } from "./supervise.ts";
@@ -44,8 +44,8 @@ async function launched(options: Partial<LaunchOptions> = {}): Promise<LaunchedS
   return server;
 }
 
-async function snapshotterOf(server: LaunchedServer) {
-  const client = await connect(server.address);
+async function snapshotterOf(server: LaunchedServer, options: ConnectOptions) {
+  const client = await connect(server.address, options);
   cleanups.push(() => client.close());
   return client.model("snapshotter", { streaming: STREAMING });
 }
@@ -109,9 +109,9 @@ function stream(
   });
 }
 
-describe("the embedded server, launched", () => {
+describe.each(["grpc-js", "http2"] as const)("the embedded server, launched, over %s", (transport) => {
   it("streams snapshots that equal their definition, in order", async () => {
-    const model = await snapshotterOf(await launched());
+    const model = await snapshotterOf(await launched(), { transport });
     expect(model.streaming).toMatchObject({
       strideSize: STRIDE,
       batchSize: BATCH,
@@ -136,7 +136,7 @@ describe("the embedded server, launched", () => {
       supervise: { firstPauseMs: 20 },
       onEvent: (event) => events.push(event),
     });
-    const model = await snapshotterOf(server);
+    const model = await snapshotterOf(server, { transport });
     const killed = server.pid;
     const first = await stream(model, 11n, 0, 1000, (n) => n === 20 && process.kill(killed, "SIGKILL"));
     expect(first.lost).toMatchObject({
@@ -156,7 +156,9 @@ describe("the embedded server, launched", () => {
     expect(events.map(({ kind }) => kind)).toEqual(["died", "restarting", "ready"]);
     expect(await model.endSequence(11n)).toBe("unknown");
   });
+});
 
+describe("the embedded server, launched", () => {
   it("tells why it cannot start", async () => {
     await expect(launched({ repository: join(folder, "nothing") })).rejects.toMatchObject({
       tag: "launch-failed",

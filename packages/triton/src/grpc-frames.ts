@@ -22,6 +22,14 @@ export function framed(message: Uint8Array): FramedMessage {
   return [prefix, message];
 }
 
+/** A message without its prefix and in one piece: a copy if it lies in several. */
+export function unframed(parts: FramedMessage): Buffer {
+  const only = parts.length === 1 ? parts[0] : undefined;
+  const whole =
+    only === undefined ? Buffer.concat(parts) : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
+  return whole.subarray(PREFIX_SIZE);
+}
+
 /** Writes the prefix of a message of `size` bytes. */
 export function writePrefix(target: Buffer, size: number): void {
   target[0] = 0;

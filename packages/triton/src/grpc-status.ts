@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http2";
+import { constants, type IncomingHttpHeaders } from "node:http2";
 
 /** gRPC's status names, by number. https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 const STATUS_NAMES = [
@@ -43,12 +43,46 @@ export function isGrpcFailure(error: unknown): error is GrpcFailure {
   return error instanceof Error && "status" in error && "details" in error;
 }
 
+/** What a status code says: nothing if all went well. */
+export function codeFailure(code: number, details: string): GrpcFailure | undefined {
+  return code === 0 ? undefined : grpcFailure(STATUS_NAMES[code] ?? "UNKNOWN", details);
+}
+
 /** What the trailers say: nothing if all went well. */
 export function statusOf(trailers: IncomingHttpHeaders): GrpcFailure | undefined {
-  const code = Number(trailers["grpc-status"] ?? 2);
-  if (code === 0) return undefined;
-  return grpcFailure(STATUS_NAMES[code] ?? "UNKNOWN", percentDecoded(trailers["grpc-message"]));
+  return codeFailure(Number(trailers["grpc-status"] ?? 2), percentDecoded(trailers["grpc-message"]));
 }
+
+/** An answer that is not gRPC's. https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
+export function httpFailure(status: number): GrpcFailure {
+  return grpcFailure(
+    HTTP_STATUSES.get(status) ?? "UNKNOWN",
+    `HTTP status ${status}: no gRPC server's answer`,
+  );
+}
+
+const HTTP_STATUSES: ReadonlyMap<number, GrpcStatus> = new Map([
+  [400, "INTERNAL"],
+  [401, "UNAUTHENTICATED"],
+  [403, "PERMISSION_DENIED"],
+  [404, "UNIMPLEMENTED"],
+  [429, "UNAVAILABLE"],
+  [502, "UNAVAILABLE"],
+  [503, "UNAVAILABLE"],
+  [504, "UNAVAILABLE"],
+]);
+
+/** A stream that the peer has reset. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors */
+export function resetFailure(code: number): GrpcFailure {
+  return grpcFailure(RESETS.get(code) ?? "INTERNAL", `the stream was reset (HTTP/2 code ${code})`);
+}
+
+const RESETS: ReadonlyMap<number, GrpcStatus> = new Map([
+  [constants.NGHTTP2_REFUSED_STREAM, "UNAVAILABLE"],
+  [constants.NGHTTP2_CANCEL, "CANCELLED"],
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM, "RESOURCE_EXHAUSTED"],
+  [constants.NGHTTP2_INADEQUATE_SECURITY, "PERMISSION_DENIED"],
+]);
 
 /** `grpc-message` is percent-encoded UTF-8; what does not decode is shown as it came. */
 function percentDecoded(message: string | string[] | undefined): string {

@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { startBlackHole } from "./testing/black-hole.ts";
 import { echo, type FakeOptions, startFakeServer } from "./testing/fake-server.ts";
 import { ids, open, recorder, request, start } from "./testing/stream-under-test.ts";
+import { TRANSPORTS } from "./transport.ts";
 
-describe("an inference stream", () => {
+describe.each(TRANSPORTS)("an inference stream over %s", (transport) => {
   it("is lost when the server dies, and a new stream reaches its successor on the same port", async () => {
     const server = await start({ stream: (r, reply) => r.id !== "2" && reply(echo(r)) });
-    const { call, told, openAgain } = open(server.address);
+    const { call, told, openAgain } = open(server.address, { transport });
     for (let i = 0; i < 3; i++) call.send(request(i));
     await told.until(() => told.responses.length === 2);
     server.kill();
@@ -37,7 +38,7 @@ describe("an inference stream", () => {
     ],
   ])("is lost when the server %s", async (_, finish) => {
     const { address } = await start({ stream: (_r, _reply, call) => finish(call) });
-    const { call, told } = open(address);
+    const { call, told } = open(address, { transport });
     call.send(request(0));
     await told.until(() => told.events.length > 0);
     expect(told.events).toEqual(["lost"]);
@@ -47,7 +48,7 @@ describe("an inference stream", () => {
   it("is lost when a peer takes requests and never answers, and not before the time is up", async () => {
     let answering = true;
     const { address } = await start({ stream: (r, reply) => answering && reply(echo(r)) });
-    const { call, told } = open(address, { responseTimeoutMs: 200 });
+    const { call, told } = open(address, { transport, responseTimeoutMs: 200 });
     call.send(request(0));
     await told.until(() => told.responses.length === 1);
     // Silence with nothing in flight is no loss.
@@ -64,7 +65,7 @@ describe("an inference stream", () => {
   it("is lost behind a black hole that has swallowed the connection, and the next stream takes a new connection", async () => {
     const { port } = await start();
     const hole = await startBlackHole(port);
-    const { call, told, openAgain } = open(`127.0.0.1:${hole.port}`, { responseTimeoutMs: 300 });
+    const { call, told, openAgain } = open(`127.0.0.1:${hole.port}`, { transport, responseTimeoutMs: 300 });
     call.send(request(0));
     await told.until(() => told.responses.length === 1);
     hole.swallow();
@@ -78,10 +79,21 @@ describe("an inference stream", () => {
     expect(hole.connections()).toBe(2);
   });
 
+  it("is lost when its client is closed", async () => {
+    const { address } = await start({ stream: (r, reply) => r.id === "0" && reply(echo(r)) });
+    const { call, told, close } = open(address, { transport });
+    call.send(request(0));
+    call.send(request(1));
+    await told.until(() => told.responses.length === 1);
+    close();
+    await told.until(() => told.events.includes("lost"));
+    expect(told.error()).toMatchObject({ details: { reason: "transport", requestId: "1" } });
+  });
+
   it("is lost when there is no server within the time to connect", async () => {
     const server = await startFakeServer();
     server.kill();
-    const { call, told } = open(server.address, { connectTimeoutMs: 300 });
+    const { call, told } = open(server.address, { transport, connectTimeoutMs: 300 });
     call.send(request(0));
     await told.until(() => told.events.length > 0);
     expect(told.error()).toMatchObject({ tag: "stream-lost", details: { reason: "connect" } });

@@ -3,6 +3,7 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerUnaryCall,
   type sendUnaryData,
   status,
 } from "@grpc/grpc-js";
@@ -39,6 +40,8 @@ export interface FakeServer {
   readonly address: string;
   /** Requests of all streams, in the order of their arrival. */
   readonly requests: ModelInferRequest[];
+  /** Of all unary calls, in the order of their arrival. */
+  readonly userAgents: string[];
   /** Drops every connection at once, and the port with them. */
   kill(): void;
 }
@@ -59,6 +62,7 @@ export function echo(request: ModelInferRequest): StreamReply {
 /** A server of the wire's messages by the generated code, and so a check on the hand-written. */
 export async function startFakeServer(options: FakeOptions = {}): Promise<FakeServer> {
   const requests: ModelInferRequest[] = [];
+  const userAgents: string[] = [];
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   const models = options.models ?? {};
 
@@ -114,7 +118,8 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
     ...Object.fromEntries(
       Object.entries(handlers).map(([name, handle]) => [
         name,
-        (call: { readonly request: Buffer }, callback: sendUnaryData<Buffer>) => {
+        (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+          userAgents.push(String(call.metadata.get("user-agent")[0]));
           const answer = handle(call.request);
           if (typeof answer === "string")
             callback({
@@ -144,7 +149,7 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
       error === null ? resolve(bound) : reject(error),
     );
   });
-  return { port, address: `127.0.0.1:${port}`, requests, kill: () => server.forceShutdown() };
+  return { port, address: `127.0.0.1:${port}`, requests, userAgents, kill: () => server.forceShutdown() };
 }
 
 function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {

@@ -11,6 +11,7 @@ import { parseAddress } from "../address.ts";
 import { openInferCall, type StreamLimits } from "../infer-call.ts";
 import { createRequestEncoder } from "../request-encoder.ts";
 import { createResponseDecoder } from "../response-decoder.ts";
+import type { TransportOptions } from "../transport.ts";
 import { createTransportPool } from "../transport-pool.ts";
 import { type FakeOptions, type FakeServer, startFakeServer } from "./fake-server.ts";
 
@@ -40,6 +41,8 @@ export interface Recorder {
 export interface Opened {
   readonly call: InferCall;
   readonly told: Recorder;
+  /** Closes the client. */
+  close(): void;
   /** Another call to the same server, after the first. */
   openAgain(listener: InferListener): InferCall;
 }
@@ -98,8 +101,11 @@ export async function start(options: FakeOptions = {}): Promise<FakeServer> {
   return server;
 }
 
-export function open(address: string, limits: Partial<StreamLimits> = {}): Opened {
-  const pool = createTransportPool(parseAddress(address), 1, {});
+export function open(
+  address: string,
+  options: TransportOptions & Partial<StreamLimits> & { readonly connections?: number },
+): Opened {
+  const pool = createTransportPool(parseAddress(address), options.connections ?? 1, options);
   cleanups.push(pool.close);
   const told = recorder();
   const openAgain = (listener: InferListener): InferCall =>
@@ -108,10 +114,10 @@ export function open(address: string, limits: Partial<StreamLimits> = {}): Opene
       modelName: "m",
       encoder: createRequestEncoder("m", ""),
       decoder: createResponseDecoder(),
-      limits: { ...LIMITS, ...limits },
+      limits: { ...LIMITS, ...options },
       listener,
     });
-  return { call: openAgain(told.listener), told, openAgain };
+  return { call: openAgain(told.listener), told, openAgain, close: pool.close };
 }
 
 export function request(id: number, size = 4): InferRequest {

@@ -1,0 +1,156 @@
+import {
+  type ChannelInterface,
+  type ChannelOptions,
+  Client,
+  credentials,
+  Metadata,
+  status,
+} from "@grpc/grpc-js";
+import { StrainflowError } from "@strainflow/series";
+import type { Address } from "./address.ts";
+import { unframed } from "./grpc-frames.ts";
+import { codeFailure, type GrpcFailure, grpcFailure, lostFailure } from "./grpc-status.ts";
+import { STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
+
+/*
+ * - Messages have no limit: an update is as large as it is.
+ * - A pool of subchannels of its own makes a new channel a new connection.
+ * - A stateful request is never sent twice by itself, so no retries.
+ * - A wide flow-control window: the default of 64 KiB stops a 1 MiB response fifteen times.
+ * - Reconnection is tried soon: a supervised server is back within a second.
+ * - No keepalive: Triton answers pings on a quiet connection with GOAWAY.
+ */
+const CHANNEL_OPTIONS: ChannelOptions = {
+  "grpc.max_send_message_length": -1,
+  "grpc.max_receive_message_length": -1,
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_retries": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1000,
+  "grpc-node.flow_control_window": 8 * 1024 * 1024,
+  "grpc.primary_user_agent": "strainflow-triton",
+};
+
+type Call = ReturnType<ChannelInterface["createCall"]>;
+
+/**
+ * gRPC by `@grpc/grpc-js`: the channel's own calls, without the Node streams around them, which each message would pay
+ * for.
+ *
+ * @param onDiscard told once, when the connection is given up
+ */
+export function createGrpcJsTransport(
+  address: Address,
+  options: TransportOptions,
+  onDiscard: () => void,
+): Transport {
+  const roots = options.rootCertificates;
+  const client = new Client(
+    address.target,
+    address.secure
+      ? credentials.createSsl(roots === undefined ? null : Buffer.from(roots))
+      : credentials.createInsecure(),
+    { ...CHANNEL_OPTIONS, ...options.channelOptions },
+  );
+  const metadata = metadataOf(options.headers ?? {});
+  const calls = new Set<Call>();
+  let closed = false;
+
+  function start(
+    path: string,
+    deadline: number,
+    onMessage: (message: Buffer) => void,
+    onClosed: (failure: GrpcFailure | undefined) => void,
+  ): Call {
+    if (closed) throw lostFailure("the connection was given up");
+    const call = client.getChannel().createCall(path, deadline, null, null, null);
+    calls.add(call);
+    call.start(metadata, {
+      onReceiveMetadata() {},
+      onReceiveMessage(message: Buffer) {
+        onMessage(message);
+        call.startRead();
+      },
+      onReceiveStatus({ code, details }) {
+        calls.delete(call);
+        // A compressed message that nobody asked for ends the call without a code.
+        onClosed(
+          code === undefined
+            ? grpcFailure("INTERNAL", "a message cannot be read: is it compressed?")
+            : codeFailure(code, details),
+        );
+      },
+    });
+    call.startRead();
+    return call;
+  }
+
+  return {
+    address: address.text,
+    ready: (limitMs) =>
+      new Promise((resolve, reject) => {
+        client.waitForReady(Date.now() + limitMs, (cause) => {
+          if (cause === undefined) resolve();
+          else
+            reject(
+              new StrainflowError(
+                "server-unavailable",
+                `no connection to ${address.text} within ${limitMs} ms (${cause.message}); is a server listening there?`,
+                { cause, details: { address: address.text } },
+              ),
+            );
+        });
+      }),
+    stream(events) {
+      const call = start(STREAM_PATH, Number.POSITIVE_INFINITY, events.message, events.closed);
+      return {
+        // One at a time: until the connection is there, the call has room for one.
+        write(message) {
+          call.sendMessageWithContext({ callback: () => events.drain() }, unframed(message));
+          return false;
+        },
+        end: () => call.halfClose(),
+        cancel: () => call.cancelWithStatus(status.CANCELLED, "given up by the client"),
+      };
+    },
+    async unary(path, message, timeoutMs) {
+      return new Promise((resolve, reject) => {
+        let response: Buffer | undefined;
+        const call = start(
+          path,
+          Date.now() + timeoutMs,
+          (bytes) => {
+            response = bytes;
+          },
+          (failure) => {
+            if (failure !== undefined) reject(failure);
+            else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
+            else resolve(response);
+          },
+        );
+        call.sendMessageWithContext({}, unframed(message));
+        call.halfClose();
+      });
+    },
+    discard() {
+      if (closed) return;
+      closed = true;
+      onDiscard();
+      client.close();
+    },
+    close() {
+      closed = true;
+      // Closing a channel leaves its calls open.
+      for (const call of calls) call.cancelWithStatus(status.UNAVAILABLE, "the client was closed");
+      client.close();
+    },
+  };
+}
+
+function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers))
+    metadata.set(name, name.toLowerCase().endsWith("-bin") ? Buffer.from(value, "base64") : value);
+  return metadata;
+}
