@@ -1,4 +1,3 @@
-import type { ChannelOptions } from "@grpc/grpc-js";
 import type { FramedMessage } from "./grpc-frames.ts";
 import type { GrpcFailure } from "./grpc-status.ts";
 
@@ -59,7 +58,7 @@ export interface TransportOptions {
    * (`grpc.keepalive_time_ms`): it is off by default, because Triton answers pings that come more often than every
    * 300 s with GOAWAY.
    */
-  readonly channelOptions?: Readonly<ChannelOptions>;
+  readonly channelOptions?: Readonly<Record<string, string | number>>;
 }
 
 export const STREAM_PATH = "/inference.GRPCInferenceService/ModelStreamInfer";
