@@ -242,9 +242,28 @@ describe("inferSequence", () => {
     const wrong = stream(0, [[false, 64]]).map((b) => ({ ...b, sampleRate: 32 }));
     await expect(run(wrong, model)).rejects.toSatisfy((e) => isStrainflowError(e, "shape-mismatch"));
     const gone = createFakeModel({ strideSize: 4, batchSize: 2, memory: 8, loses: () => true });
-    await expect(run(stream(0, [[false, 64]]), gone, { giveUpAfterMs: 200 })).rejects.toSatisfy((e) =>
+    const losses: Error[] = [];
+    const options = { giveUpAfterMs: 200, onLoss: (error: Error) => losses.push(error) };
+    await expect(run(stream(0, [[false, 64]]), gone, options)).rejects.toSatisfy((e) =>
       isStrainflowError(e, "server-lost"),
     );
+    expect(losses).toHaveLength(1);
+  });
+
+  it("refuses channels that are not the model's, also where only their order is another", async () => {
+    const model = createFakeModel({ strideSize: 4, batchSize: 2, memory: 8 });
+    const [one = ""] = model.streaming.channels;
+    const two = { ...model, streaming: { ...model.streaming, channels: [one, "other"] } };
+    for (const channels of [["other", one], [one, "third"], [one]]) {
+      const blocks = stream(0, [[false, 64]]).map((block) => ({
+        ...block,
+        channels,
+        ...(block.kind === "gap" ? {} : { data: channels.map(() => block.data[0]!) }),
+      }));
+      await expect(run(blocks, two), channels.join()).rejects.toSatisfy((e) =>
+        isStrainflowError(e, "shape-mismatch"),
+      );
+    }
   });
 
   it("passes errors on, completes an empty stream, and forwards nothing after unsubscription", async () => {

@@ -31,6 +31,8 @@ export interface InferSequenceOptions {
    * as hermes does, and all past its PSD's length in aframe.
    */
   readonly burnIn?: number;
+  /** Told when the stream is lost, once until it is made good; tries go on for `giveUpAfterMs`. */
+  readonly onLoss?: (error: Error) => void;
   /** Told of every loss of the stream that was made good. */
   readonly onRecovery?: (recovery: Recovery) => void;
 }
@@ -45,7 +47,7 @@ export interface InferSequenceOptions {
  * A lost stream or server costs nothing but time: a new sequence is primed with the past updates that the model's
  * memory reaches, and the outputs equal those of an undisturbed run. Unsubscribing ends the sequence on the server.
  *
- * Errors: `shape-mismatch` (rate or channels are not the model's), `missing-side-input`, `server-lost`, and whatever
+ * Errors: `shape-mismatch` (rate, channels or their order are not the model's), `missing-side-input`, `server-lost`, and whatever
  * the server answers to a refused request.
  *
  * @example
@@ -88,6 +90,7 @@ export function inferSequence(
           maxInFlight,
           giveUpAfterMs: options.giveUpAfterMs ?? 60_000,
           ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
+          ...(options.onLoss === undefined ? {} : { onLoss: options.onLoss }),
           ...(options.onRecovery === undefined ? {} : { onRecovery: options.onRecovery }),
         },
         {
@@ -159,10 +162,11 @@ export function inferSequence(
 
 function checkFits(model: StreamingModel, block: Block): void {
   const { sampleRate, channels, strideSize } = model.streaming;
-  if (block.sampleRate === sampleRate && block.channels.length === channels.length) return;
+  const inOrder = block.channels.join("\n") === channels.join("\n");
+  if (block.sampleRate === sampleRate && inOrder) return;
   const advice =
     block.sampleRate === sampleRate
-      ? `choose ${channels.length} of them`
+      ? `give it ${channels.join(", ")}, in this order (align takes channels in the order of its ifos)`
       : `resample to ${sampleRate} Hz before inferSequence`;
   throw new StrainflowError(
     "shape-mismatch",

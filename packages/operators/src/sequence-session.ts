@@ -200,7 +200,10 @@ export function createSequenceSession(
     pending = [];
     const oldest = log.findIndex((entry) => !entry.done);
     const now = performance.now();
-    loss ??= { at: now, error, sentAgain: 0 };
+    if (loss === undefined) {
+      loss = { at: now, error, sentAgain: 0 };
+      options.onLoss?.(error);
+    }
     if (now - loss.at > options.giveUpAfterMs)
       return fail(
         new StrainflowError(

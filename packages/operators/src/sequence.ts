@@ -18,6 +18,7 @@ export interface SequenceSessionOptions {
   /** How long a lost server may stay away before the stream fails. */
   readonly giveUpAfterMs: number;
   readonly outputs?: readonly string[];
+  readonly onLoss?: (error: Error) => void;
   readonly onRecovery?: (recovery: Recovery) => void;
 }
 

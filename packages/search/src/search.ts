@@ -32,6 +32,8 @@ export interface SearchTaps {
   readonly inference?: (block: InferenceBlock) => void;
   /** Network statistic of every output, and gaps with their reasons: the search's livetime. */
   readonly ranked?: (block: RankedTriggersBlock) => void;
+  /** The stream to the model is lost; tries go on for a minute. */
+  readonly loss?: (error: Error) => void;
   /** A lost stream was made good. */
   readonly recovery?: (recovery: Recovery) => void;
 }
@@ -71,6 +73,7 @@ export function search(
   const ranked = conditioned.pipe(
     inferSequence(model, {
       maxInFlight: settings.maxInFlight,
+      ...(taps.loss === undefined ? {} : { onLoss: taps.loss }),
       ...(taps.recovery === undefined ? {} : { onRecovery: taps.recovery }),
     }),
     tap((block) => taps.inference?.(block)),

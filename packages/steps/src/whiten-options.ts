@@ -69,7 +69,12 @@ export function whitenSizes(where: string, options: StreamWhitenOptions): Stream
   const samples = (option: string, length: number, least: number): number => {
     const size = Math.round(length * sampleRate);
     if (!(size >= least) || Math.abs(size - length * sampleRate) > 1e-6)
-      throw invalidOption(where, option, length, `at least ${least} samples, and a whole number of them`);
+      throw invalidOption(
+        where,
+        option,
+        length,
+        `at least ${least / sampleRate} s and a whole number of samples at ${sampleRate} Hz, as ${Math.max(least, size || 0) / sampleRate} is`,
+      );
     return size;
   };
   const psdLength = options.psdLength ?? 8;
