@@ -1,5 +1,5 @@
-// The steps: how much of each one core does. Held against a loop of multiplications and additions over as many float64
-// values, measured by turns: what is left after dividing is the step, and not the machine.
+// The steps: how much of each one core does. Held against something plain that the machine does just as well or badly in
+// the same second, measured by turns: arithmetic for steps that compute, a copy into new memory for steps that move data.
 import { travelTimes } from "@strainflow/search";
 import {
   createCluster,
@@ -38,6 +38,7 @@ const cases = [
   {
     name: "sliding window",
     unit: "windows/s",
+    yardstick: "copy",
     perSecond: OUTPUTS,
     make: () =>
       pushing(
@@ -48,6 +49,7 @@ const cases = [
   {
     name: "snapshot",
     unit: "windows/s",
+    yardstick: "copy",
     perSecond: OUTPUTS,
     make() {
       const state = createSnapshotState({
@@ -156,15 +158,27 @@ function noiseTriggers(key) {
   });
 }
 
-/** Values per second of `sum = sum · a + x`, over as much as one second of two detectors. */
-function yardstick() {
-  const values = gaussian(CHANNELS.length * RATE, "yardstick");
-  let sum = 0;
-  return () => {
-    for (let i = 0; i < values.length; i++) sum = sum * 0.999 + values[i];
-    return sum;
-  };
-}
+/** What steps are held against, and the values that a call of it goes through. */
+const yardsticks = {
+  "multiply-add": {
+    values: CHANNELS.length * RATE,
+    make() {
+      const values = gaussian(CHANNELS.length * RATE, "yardstick");
+      let sum = 0;
+      return () => {
+        for (let i = 0; i < values.length; i++) sum = sum * 0.999 + values[i];
+        return sum;
+      };
+    },
+  },
+  copy: {
+    values: 2 ** 16,
+    make() {
+      const values = Float32Array.from(gaussian(2 ** 16, "yardstick"));
+      return () => values.slice();
+    },
+  },
+};
 
 /** Calls per second. */
 function callsPerSecond(call, timeMs = TIME_MS) {
@@ -177,25 +191,25 @@ function callsPerSecond(call, timeMs = TIME_MS) {
 }
 
 export async function measure() {
-  const yard = yardstick();
-  const perCall = CHANNELS.length * RATE;
-  callsPerSecond(yard);
   const lines = [];
-  for (const { name, unit, perSecond, make } of cases) {
+  for (const { name, unit, perSecond, yardstick = "multiply-add", make } of cases) {
     const call = make();
+    const { values, make: makeYard } = yardsticks[yardstick];
+    const yard = makeYard();
     // Past the warm-up of PSDs and of the compiler.
     callsPerSecond(call, 4 * TIME_MS);
+    callsPerSecond(yard);
     const samples = await measurePairs(
       PAIRS,
       () => callsPerSecond(call) * perSecond,
-      () => callsPerSecond(yard) * perCall,
+      () => callsPerSecond(yard) * values,
     );
     const realTime = median(samples.map(({ ours }) => ours)) / perSecond;
     lines.push(
       outcome({
         name: `steps/${name}`,
         unit,
-        against: "multiply-add, values/s",
+        against: `${yardstick}, values/s`,
         samples,
         note: `${Math.round(realTime).toLocaleString("en").replaceAll(",", " ")} × real time`,
       }),

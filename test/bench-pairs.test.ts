@@ -82,7 +82,7 @@ describe("benchmarks: baseline", () => {
   });
 
   it("tells a change from noise, its direction, and a benchmark that is new", () => {
-    expect(changeOf({ a: 1 }, { name: "a", ratio: 1.1 })).toBe("same");
+    expect(changeOf({ a: 1 }, { name: "a", ratio: 1.2 })).toBe("same");
     expect(changeOf({ a: 1 }, { name: "a", ratio: 1.5 })).toBe("+50 %");
     expect(changeOf({ a: 1 }, { name: "a", ratio: 0.5 })).toBe("−50 %");
     expect(changeOf({}, { name: "a", ratio: 1 })).toBe("new");
