@@ -9,7 +9,8 @@ import { advancedLigoDesign, createRandom, simulateStrain } from "@strainflow/wa
 import { createSender, type LiveStats, receive, replayPaced } from "@strainflow/zeromq";
 import { lastValueFrom, merge, type Observable } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openInput } from "../packages/cli/src/input.ts";
+import { openInput, type StrainInput } from "../packages/cli/src/input.ts";
+import { openLiveInput } from "../packages/cli/src/live-input.ts";
 import { runSearch } from "../packages/cli/src/run-search.ts";
 import type { Terminal } from "../packages/cli/src/terminal.ts";
 import { type BareDetector, createBareDetector } from "./support/bare-detector.ts";
@@ -41,8 +42,8 @@ describe.skipIf(withoutGwosc)("the published strain over ZeroMQ (needs ../shared
   it("at 20 × real time gives what the files give, to the last bit", async () => {
     // A live stream does not say how long it will be, so neither may leave the PSD to its length.
     const settings = { templates: 16, psdLength: 8, series: "none" } as const;
-    const run = async (paths: readonly string[], name: string) => {
-      const input = await openInput(paths, settings, never);
+    const run = async (opening: Promise<StrainInput>, name: string) => {
+      const input = await opening;
       try {
         const shared = { settings, terminal: silent, signal: never, title: name };
         const done = await runSearch({ input, ...shared, out: join(out, name) });
@@ -51,13 +52,22 @@ describe.skipIf(withoutGwosc)("the published strain over ZeroMQ (needs ../shared
         await input.close();
       }
     };
-    const files = await run([gwosc.H1, gwosc.L1], "files");
+    const files = await run(openInput([gwosc.H1, gwosc.L1], settings, never), "files");
 
     const sender = await createSender({ endpoint: LOCAL, pattern: "pub" });
     const source = await openHdf5([gwosc.H1, gwosc.L1], { blockLength: 0.25 });
     const from = performance.now();
     const [live] = await Promise.all([
-      run([sender.endpoint.replace("tcp:", "zmq:")], "zeromq"),
+      run(
+        openLiveInput({
+          address: sender.endpoint.replace("tcp:", "zmq:"),
+          pattern: "sub",
+          settings,
+          terminal: silent,
+          signal: never,
+        }),
+        "zeromq",
+      ),
       (async () => {
         await sender.waitForSubscribers(1, { timeoutMs: 30_000 });
         await Promise.all(

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type LaunchedServer, launch, type ServerEvent } from "@strainflow/launch";
-import { addMatchedFilter, createRepository } from "@strainflow/repository";
+import { addMatchedFilter, createRepository, openRepository } from "@strainflow/repository";
 import type { TemplateMasses } from "@strainflow/search";
-import { StrainflowError } from "@strainflow/series";
+import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import { connect, type TritonClient, type TritonModel } from "@strainflow/triton";
-import { createTemplateBank } from "@strainflow/waveforms";
+import { createTemplateBank, defaultBankMasses } from "@strainflow/waveforms";
+import { createScratchFolder } from "./scratch-folder.ts";
 import type { FileSettings } from "./settings-file.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,22 +20,23 @@ export interface DetectorShape {
   readonly templates: number;
 }
 
-/** The shape that settings ask for. @throws `invalid-option` where rates do not divide */
+/** All that the built-in bank has. */
+const MOST_TEMPLATES = defaultBankMasses.length;
+
+/** The shape that settings ask for. @throws `settings-invalid` where rates do not divide */
 export function detectorShape(settings: FileSettings, ifos: readonly string[]): DetectorShape {
-  const sampleRate = settings.sampleRate ?? 2048;
-  const outputsPerSecond = settings.outputsPerSecond ?? 16;
+  const { sampleRate = 2048, outputsPerSecond = 16, templates = MOST_TEMPLATES } = settings;
   if (sampleRate % outputsPerSecond !== 0)
     throw new StrainflowError(
       "settings-invalid",
-      `outputsPerSecond is ${outputsPerSecond}; it must divide the rate of ${sampleRate} Hz, so that a stride is a whole number of samples`,
+      `--outputs-per-second (outputsPerSecond) is ${outputsPerSecond}; it must divide the rate of ${sampleRate} Hz, so that a stride is a whole number of samples`,
     );
-  return {
-    ifos,
-    sampleRate,
-    outputsPerSecond,
-    batchSize: settings.batchSize ?? outputsPerSecond,
-    templates: settings.templates ?? 32,
-  };
+  if (templates > MOST_TEMPLATES)
+    throw new StrainflowError(
+      "settings-invalid",
+      `--templates (templates) is ${templates}; it must be at most ${MOST_TEMPLATES}, as many as the built-in bank has`,
+    );
+  return { ifos, sampleRate, outputsPerSecond, batchSize: settings.batchSize ?? outputsPerSecond, templates };
 }
 
 /** Writes the built-in detector into a model repository, replacing what is there. */
@@ -65,48 +64,45 @@ export interface AttachedDetector {
   close(): Promise<void>;
 }
 
-/** Connects to the server that settings name, or builds the built-in detector and starts a server for it. */
+/**
+ * Connects to the server that settings name, or builds the built-in detector and starts a server for it.
+ *
+ * @param onEvent is told of deaths and restarts of a server that was started here
+ */
 export async function attachDetector(
   settings: FileSettings,
   ifos: readonly string[],
   terminal: Terminal,
   signal: AbortSignal,
+  onEvent: (event: ServerEvent) => void = () => undefined,
 ): Promise<AttachedDetector> {
   const name = settings.model ?? DETECTOR;
-  if (settings.server !== undefined) {
-    const client = await connect(settings.server, { signal });
-    try {
-      return await attach(client, name, settings.server, async () => client.close());
-    } catch (error) {
-      client.close();
-      throw error;
-    }
-  }
-  let repository = settings.repository;
-  let scratch: string | undefined;
-  if (repository === undefined) {
-    scratch = await mkdtemp(join(tmpdir(), "strainflow-models-"));
-    repository = scratch;
-    await buildDetector(repository, detectorShape(settings, ifos));
-  }
+  if (settings.server !== undefined) return attachRunning(settings, settings.server, name, terminal, signal);
+  if (settings.repository === undefined && name !== DETECTOR)
+    throw new StrainflowError(
+      "settings-invalid",
+      `--model is ${name}; without --server or --repository there is the built-in detector only`,
+    );
+  const scratch = settings.repository === undefined ? await createScratchFolder("models") : undefined;
+  const repository = settings.repository ?? scratch?.path ?? "";
   let server: LaunchedServer | undefined;
   let client: TritonClient | undefined;
   const close = async (): Promise<void> => {
     client?.close();
     await server?.close();
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    await scratch?.remove();
   };
   try {
+    if (scratch === undefined) await checkHolds(repository, name);
+    else await buildDetector(repository, detectorShape(settings, ifos));
+    signal.throwIfAborted();
     server = await launch({
       runtime: "embedded",
       repository,
       ...(settings.workers === undefined ? {} : { workers: settings.workers }),
       supervise: true,
       signal,
-      onEvent(event) {
-        const text = describeEvent(event);
-        if (text !== undefined) terminal.warn(text);
-      },
+      onEvent,
     });
     client = await connect(server.address, { signal });
     return { ...(await attach(client, name, `embedded, gRPC ${server.address}`, close)), server };
@@ -116,35 +112,65 @@ export async function attachDetector(
   }
 }
 
+async function attachRunning(
+  settings: FileSettings,
+  address: string,
+  name: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<AttachedDetector> {
+  terminal.progress(`  server      connecting to ${address} …`);
+  const client = await connect(address, { signal });
+  try {
+    const detector = await attach(client, name, address, async () => client.close());
+    const ignored = (["templates", "outputsPerSecond", "batchSize", "workers", "repository"] as const).filter(
+      (setting) => settings[setting] !== undefined,
+    );
+    if (ignored.length > 0)
+      terminal.warn(`${ignored.join(", ")}: without effect, the model is the server's own`);
+    return detector;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** Whether a repository has the model, told before a server is started for it. */
+async function checkHolds(path: string, name: string): Promise<void> {
+  const names = await (await openRepository(path)).list();
+  if (!names.includes(name))
+    throw new StrainflowError(
+      "no-model",
+      `${path} has no model "${name}"; it has ${names.join(", ") || "none"}. Choose with --model`,
+    );
+}
+
 async function attach(
   client: TritonClient,
   name: string,
   where: string,
   close: () => Promise<void>,
 ): Promise<AttachedDetector> {
-  const model = await client.model(name);
-  const config = await client.modelConfig(name);
-  const text = config.parameters["strainflow.templates"]?.stringValue;
-  if (text === undefined)
-    throw new StrainflowError(
+  const unsuitable = (why: string, cause?: unknown): StrainflowError =>
+    new StrainflowError(
       "model-unsuitable",
-      `model "${name}" at ${where} says nothing of templates (parameter strainflow.templates); ` +
-        "replay needs a matched-filter ensemble as `strainflow model build` makes it",
-      { details: { modelName: name } },
+      `model "${name}" at ${where} ${why}; a search needs a matched-filter ensemble as \`strainflow model build\` makes it. Choose with --model`,
+      { cause, details: { modelName: name } },
     );
-  return { model, templates: JSON.parse(text) as TemplateMasses[], client, description: where, close };
-}
-
-/** A line for a fault of the server, or nothing where all is as it should be. */
-function describeEvent(event: ServerEvent): string | undefined {
-  switch (event.kind) {
-    case "died":
-      return `server died (${event.message})`;
-    case "restarting":
-      return `server is started again, attempt ${event.attempt}`;
-    case "given-up":
-      return `server cannot be kept alive: ${event.error.message}`;
-    case "ready":
-      return event.restarts > 0 ? `server is back (process ${event.pid})` : undefined;
+  try {
+    const model = await client.model(name);
+    const config = await client.modelConfig(name);
+    const text = config.parameters["strainflow.templates"]?.stringValue;
+    if (text === undefined) throw unsuitable("says nothing of templates (parameter strainflow.templates)");
+    return { model, templates: JSON.parse(text) as TemplateMasses[], client, description: where, close };
+  } catch (error) {
+    if (isStrainflowError(error, "streaming-spec"))
+      throw unsuitable("does not say how it is streamed to", error);
+    if (!isStrainflowError(error, "model-not-found")) throw error;
+    throw new StrainflowError(
+      "model-not-found",
+      `the server at ${where} has no model "${name}"; choose one of its own with --model`,
+      { cause: error, details: { modelName: name } },
+    );
   }
 }

@@ -34,6 +34,7 @@ const byTag: readonly (readonly [RegExp, number])[] = [
 
 /** The exit status for an error. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof Error && error.name === "AbortError") return exitCodes.interrupted;
   if (!isStrainflowError(error)) return exitCodes.unexpected;
   return byTag.find(([pattern]) => pattern.test(error.tag))?.[1] ?? exitCodes.unexpected;
 }

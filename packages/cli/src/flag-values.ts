@@ -19,6 +19,12 @@ export const flagValue = {
     };
   },
 
+  positive(text: string): number {
+    const value = flagValue.number(text);
+    if (!(value > 0)) throw new InvalidArgumentError("it must be above 0");
+    return value;
+  },
+
   port(text: string): number {
     const value = Number(text);
     if (!/^\d+$/.test(text.trim()) || value > 65_535)

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { createHdf5Writer } from "@strainflow/hdf5";
@@ -13,6 +13,7 @@ import {
   waveformSize,
 } from "@strainflow/waveforms";
 import { injectionsJson } from "./injections-file.ts";
+import { makeOutputFolder } from "./output-folder.ts";
 
 /** A PSD, or the name of one: `advanced-ligo`, `advanced-virgo`, `kagra`, `initial-ligo`, `flat`. */
 type PsdChoice = string | PsdModel;
@@ -80,7 +81,7 @@ export async function generateStrain(options: GenerateOptions): Promise<Generate
       ? []
       : drawInjections({ start, end, ...choice, seed, ifos, psd, sampleRate, lowFrequency: LOW_FREQUENCY });
   const injectionsFile = join(out, "injections.json");
-  await writable(out, () => mkdir(out, { recursive: true }));
+  await makeOutputFolder(out);
   await writable(injectionsFile, async () => {
     const facts = { ifos, sampleRate, start, duration, seed };
     await writeFile(`${injectionsFile}.part`, injectionsJson(injections, facts));

@@ -2,9 +2,9 @@ import { openArrow } from "@strainflow/arrow";
 import { openHdf5 } from "@strainflow/hdf5";
 import { fromReader } from "@strainflow/operators";
 import { type Block, indexToNs, type Reader, StrainflowError } from "@strainflow/series";
-import { receive } from "@strainflow/zeromq";
-import { merge, type Observable } from "rxjs";
+import type { Observable } from "rxjs";
 import type { FileSettings } from "./settings-file.ts";
+import { formatGps } from "./units.ts";
 
 /** Strain to search, wherever it comes from. */
 export interface StrainInput {
@@ -26,12 +26,10 @@ export interface StrainInput {
   close(): Promise<void>;
 }
 
-const ADDRESS = /^(zmq|tcp|ipc):\/\//;
-
 /**
- * Opens files or a live stream.
+ * Opens files.
  *
- * @param paths strain files, globs, or one `zmq://host:port` address
+ * @param paths strain files or globs
  * @throws the readers' errors; `usage` if kinds are mixed
  */
 export async function openInput(
@@ -45,7 +43,6 @@ export async function openInput(
       "usage",
       "no input: name strain files (HDF5 or Arrow), or --from zmq://host:port",
     );
-  if (ADDRESS.test(first)) return openLive(first, settings, signal);
   const arrow = paths.filter((path) => /\.(arrow|arrows|ipc)$/.test(path));
   if (arrow.length > 0 && arrow.length < paths.length)
     throw new StrainflowError(
@@ -94,35 +91,22 @@ function described(
   );
   const startNs = starts.reduce((a, b) => (b < a ? b : a));
   const endNs = ends.length < readers.length ? undefined : ends.reduce((a, b) => (b > a ? b : a));
-  const rates = [...new Set(readers.map((reader) => reader.format.sampleRate))];
+  const rates = readers.flatMap(({ format }) =>
+    format.channels.map((ifo) => [ifo, format.sampleRate] as const),
+  );
+  const alike = rates.every(([, rate]) => rate === rates[0]![1]);
+  const names = alike
+    ? `${ifos.join(" ")} ${rates[0]![1]} Hz`
+    : rates.map(([ifo, rate]) => `${ifo} ${rate} Hz`).join(", ");
   const length = endNs === undefined ? "" : ` + ${trim(Number(endNs - startNs) / 1e9)} s`;
   return {
     strain: fromReader(readers),
     ifos,
-    sampleRate: rates[0]!,
-    rates: Object.fromEntries(
-      readers.flatMap(({ format }) => format.channels.map((ifo) => [ifo, format.sampleRate])),
-    ),
+    sampleRate: rates[0]![1],
+    rates: Object.fromEntries(rates),
     startNs,
     ...(endNs === undefined ? {} : { endNs }),
-    description: `${ifos.join(" ")} ${rates.join("/")} Hz, GPS ${trim(Number(startNs / 1_000_000n) / 1000)}${length}`,
-  };
-}
-
-async function openLive(address: string, settings: FileSettings, signal: AbortSignal): Promise<StrainInput> {
-  const endpoint = address.replace(/^zmq:\/\//, "tcp://");
-  const ifos = settings.ifos ?? ["H1", "L1"];
-  const receiver = await receive({ endpoint, pattern: "sub", channels: ifos, signal });
-  const sources = await receiver.sources(ifos);
-  return {
-    // Each at its own pace: a detector that falls silent must not hold up the other's.
-    strain: merge(...sources.map((source) => fromReader(source))),
-    ifos,
-    description: `${ifos.join(" ")} from ${address}`,
-    sources: [[address, "ZeroMQ"]],
-    stats: () =>
-      Object.fromEntries(sources.map((source) => [source.format.channels.join(","), source.stats()])),
-    close: () => receiver.close(),
+    description: `${names}, GPS ${formatGps(startNs)}${length}`,
   };
 }
 

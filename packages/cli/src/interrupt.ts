@@ -1,25 +1,36 @@
-import { exitCodes } from "./exit-code.ts";
+import { isStrainflowError, StrainflowError } from "@strainflow/series";
+import { exitCodeOf, exitCodes } from "./exit-code.ts";
 
-/** Ctrl-C and SIGTERM: the first asks to stop and keep what is done, the second ends at once. */
-export interface Interrupt {
-  readonly signal: AbortSignal;
-  dispose(): void;
-}
+const KEEPING = "stopping: what is done is being written (press Ctrl-C again to end at once)";
 
-export function onInterrupt(tell: (text: string) => void): Interrupt {
+/**
+ * Does work that Ctrl-C and SIGTERM stop: the first aborts the signal, the second ends the process at once.
+ *
+ * @param text what is told at the first of them
+ * @throws `aborted` for whatever the work threw because it was stopped; else what it throws
+ */
+export async function interruptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  tell: (text: string) => void,
+  text: string = KEEPING,
+): Promise<T> {
   const controller = new AbortController();
+  const { signal } = controller;
   const handle = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+    if (signal.aborted) process.exit(exitCodes.interrupted);
     controller.abort();
-    tell("stopping: what is done is being written (press Ctrl-C again to end at once)");
+    tell(text);
   };
   process.on("SIGINT", handle);
   process.on("SIGTERM", handle);
-  return {
-    signal: controller.signal,
-    dispose() {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
-    },
-  };
+  try {
+    return await work(signal);
+  } catch (error) {
+    if (!signal.aborted || exitCodeOf(error) === exitCodes.output || isStrainflowError(error, "aborted"))
+      throw error;
+    throw new StrainflowError("aborted", "stopped before there was anything to keep", { cause: error });
+  } finally {
+    process.off("SIGINT", handle);
+    process.off("SIGTERM", handle);
+  }
 }

@@ -1,7 +1,9 @@
 import { isStrainflowError } from "@strainflow/series";
 import { Command, CommanderError } from "commander";
 import { addCommands } from "./command-list.ts";
+import { errorText, usageText } from "./error-text.ts";
 import { exitCodeOf, exitCodes } from "./exit-code.ts";
+import { helpStyle } from "./help-style.ts";
 import { version } from "./version.ts";
 
 // A reader that has seen enough (`strainflow … | head`) is no fault.
@@ -16,7 +18,9 @@ async function main(): Promise<void> {
     .description("Streaming time-series inference for gravitational-wave detection")
     .version(version)
     .option("--debug", "show where an error came from")
-    .showHelpAfterError("(add --help for what there is)")
+    .configureOutput({ outputError: (text, write) => write(usageText(text)) })
+    .configureHelp(helpStyle)
+    .showHelpAfterError("  Add --help for what there is.")
     .exitOverride();
   try {
     await addCommands(program, process.argv.slice(2));
@@ -26,11 +30,12 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
       return;
     }
+    const code = exitCodeOf(error);
     const tag = isStrainflowError(error) ? `   [${error.tag}]` : "";
-    process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}${tag}\n`);
-    if (program.opts<{ debug?: boolean }>().debug === true || !isStrainflowError(error))
+    process.stderr.write(`${code === exitCodes.interrupted ? "!" : "✗"} ${errorText(error)}${tag}\n`);
+    if (program.opts<{ debug?: boolean }>().debug === true || code === exitCodes.unexpected)
       process.stderr.write(`${error instanceof Error ? error.stack : ""}\n`);
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = code;
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createArrowWriter } from "@strainflow/arrow";
 import { writeReport } from "@strainflow/dashboard";
@@ -42,15 +42,16 @@ export interface ResultPaths {
 }
 
 /**
- * Writes a run's results: triggers as Parquet and JSON, the output series, the report page. Each file gets its name
- * only when it is complete.
+ * Writes a run's results into a folder that is there: triggers as Parquet and JSON, the output series, the report page.
+ * Each file gets its name only when it is complete.
  *
  * @throws `output-unwritable`
  */
 export async function writeResults(run: RunRecord, options: ResultOptions): Promise<ResultPaths> {
   const { out } = options;
   try {
-    await mkdir(out, { recursive: true });
+    // Of an earlier run: beside this run's results it would pass for one of them.
+    for (const name of ["snr.hdf5", "snr.arrow"]) await rm(join(out, name), { force: true });
     const paths = {
       triggersParquet: join(out, "triggers.parquet"),
       triggersJson: join(out, "triggers.json"),

@@ -1,4 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { StrainflowError } from "@strainflow/series";
+import { type Command, Option } from "commander";
+import { flagValue } from "./flag-values.ts";
 import { checkSettings, type FileSettings, readSettings } from "./settings-file.ts";
 
 /** What all commands that run or plan a search understand. */
@@ -9,59 +11,90 @@ export interface SearchFlags {
   readonly [setting: string]: unknown;
 }
 
-const number = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("it must be a number");
-  return value;
-};
-const list = (text: string): string[] => text.split(",").map((part) => part.trim());
+const { number, list, gps } = flagValue;
 
 /** Adds the flags; each overrides the setting of the same name in a settings file. */
 export function addSearchFlags(command: Command): Command {
   return command
+    .optionsGroup("Data:")
     .option("--ifos <names>", "detectors, by commas: H1,L1 (default: those in the files)", list)
-    .option("--gps-start <s>", "where to begin, GPS seconds", number)
-    .option("--gps-end <s>", "where to end, GPS seconds", number)
+    .option("--gps-start <s>", "where to begin, GPS seconds or UTC (2015-09-14T09:50:45Z)", gps)
+    .option("--gps-end <s>", "where to end, GPS seconds or UTC", gps)
     .option("--require-quality <bits>", "data-quality bits that must be set, by commas: DATA,CBC_CAT1", list)
-    .option("--damaged <what>", "what a damaged part of a file is: error or gap")
+    .addOption(
+      new Option("--damaged <what>", "what a damaged part of a file is")
+        .choices(["error", "gap"])
+        .default(undefined, "error"),
+    )
+    .optionsGroup("Model:")
     .option("--server <address>", "a running server, grpc://host:port (default: one is started here)")
     .option("--model <name>", "model to stream to (default: the built-in detector)")
     .option("--repository <folder>", "model repository for the server that is started here")
-    .option("--workers <n>", "threads of the server that is started here", number)
-    .option("--templates <n>", "templates of the built-in detector", number)
-    .option("--outputs-per-second <n>", "outputs of the built-in detector per second", number)
-    .option("--batch-size <n>", "outputs per request", number)
-    .option("--psd-length <s>", "seconds of past that each PSD is made of", number)
-    .option("--psd-stride <s>", "seconds from one PSD to the next", number)
-    .option("--fft-length <s>", "seconds of one PSD segment", number)
-    .option("--filter-length <s>", "seconds that the inverse ASD is cut to", number)
-    .option("--highpass <Hz>", "nothing passes below", number)
-    .option("--threshold <snr>", "least network SNR of a detection", number)
-    .option("--single-threshold <snr>", "least SNR of each detector that takes part", number)
-    .option("--cluster-length <s>", "seconds in which there is one detection at most", number)
-    .option("--max-in-flight <n>", "requests under way at once", number)
-    .option("--series <format>", "output series as hdf5, arrow or none")
+    .option("--workers <n>", "threads of the server that is started here (default: one per core)", number)
+    .option("--max-in-flight <n>", "requests under way at once (default: 8)", number)
+    .option("--templates <n>", "templates of the built-in detector, up to 32 (default: 32)", number)
+    .option("--outputs-per-second <n>", "its outputs per second (default: 16)", number)
+    .option("--batch-size <n>", "its outputs per request (default: one second's)", number)
+    .optionsGroup("Conditioning:")
+    .option("--sample-rate <Hz>", "rate of conditioning and inference (default: 2048)", number)
+    .option(
+      "--psd-length <s>",
+      "past that each PSD is made of (default: 32; 8 for less than 128 s of data)",
+      number,
+    )
+    .option(
+      "--psd-stride <s>",
+      "from one PSD to the next (default: 4; 1 with PSDs of less than 32 s)",
+      number,
+    )
+    .option("--fft-length <s>", "one segment of a PSD (default: 2)", number)
+    .option("--filter-length <s>", "what the inverse ASD is cut to (default: 2)", number)
+    .option("--highpass <Hz>", "nothing passes below (default: 25)", number)
+    .optionsGroup("Detections:")
+    .option("--threshold <snr>", "least network SNR of a detection (default: 8)", number)
+    .option("--single-threshold <snr>", "least SNR of each detector that takes part (default: 4)", number)
+    .option("--coincidence-pad <s>", "added to the light-travel time (default: 0.002)", number)
+    .option("--cluster-length <s>", "in which there is one detection at most (default: 1)", number)
+    .optionsGroup("Results:")
     .option("-o, --out <folder>", "folder for the results (default: strainflow-out)")
+    .addOption(
+      new Option("--series <format>", "how the SNR series is written")
+        .choices(["hdf5", "arrow", "none"])
+        .default(undefined, "hdf5"),
+    )
+    .option("--json", "one JSON object per line on stdout; all else on stderr")
+    .option("-q, --quiet", "say nothing but warnings and errors")
+    .optionsGroup("Settings:")
     .option(
       "-c, --config <file>",
       "settings: .ts, .json or .yaml (default: strainflow.config.* here, if any)",
-    )
-    .option("--json", "one JSON object per line on stdout; all else on stderr")
-    .option("-q, --quiet", "say nothing but warnings and errors");
+    );
 }
 
 /** Settings of the file, and flags on top. @throws `settings-invalid`, `settings-unreadable` */
 export async function gatherSettings(flags: SearchFlags): Promise<FileSettings> {
-  const { settings } = await readSettings(flags.config);
+  const read = await readSettings(flags.config);
+  const settings = { ...read.settings, ...settingsOfFlags(flags) };
+  const { gpsStart, gpsEnd } = settings;
+  if (gpsStart !== undefined && gpsEnd !== undefined && gpsEnd <= gpsStart)
+    throw new StrainflowError(
+      "settings-invalid",
+      `--gps-end (${gpsEnd}) must be after --gps-start (${gpsStart})`,
+    );
+  return settings;
+}
+
+/** Those of the flags that are settings. @throws `settings-invalid` */
+export function settingsOfFlags(flags: SearchFlags): FileSettings {
   const {
     config: _config,
     json: _json,
     quiet: _quiet,
     from: _from,
+    pattern: _pattern,
     debug: _debug,
     dryRun: _dryRun,
     ...own
   } = flags;
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  return { ...settings, ...checkSettings(given, "flags") };
+  return checkSettings(Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)));
 }

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { extname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { StrainflowError } from "@strainflow/series";
 import { createJiti } from "jiti";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { settingsProblems } from "./settings-problems.ts";
 
 const positive = z.number().positive();
 
@@ -22,7 +24,7 @@ export interface FileSettings {
   readonly filterLength?: number | undefined;
   /** Hz below which nothing passes. Default 25. */
   readonly highpass?: number | undefined;
-  /** Seconds from one PSD to the next. Default 1, with a PSD of 32 s 4. */
+  /** Seconds from one PSD to the next. Default 1, with a PSD of at least 32 s 4. */
   readonly psdStride?: number | undefined;
   /** Least network SNR of a detection. Default 8. */
   readonly threshold?: number | undefined;
@@ -62,11 +64,12 @@ export interface FileSettings {
   readonly series?: "none" | "hdf5" | "arrow" | undefined;
 }
 
-const schema: z.ZodType<FileSettings> = z
+const fields = z
   .strictObject({
     ifos: z
       .array(z.string().min(1))
       .min(1)
+      .refine((names) => new Set(names).size === names.length, "different detectors")
       .describe("Detectors to search together. Default: those in the files."),
     sampleRate: z.int().positive().describe("Hz of conditioning and inference. Default 2048."),
     psdLength: positive.describe(
@@ -75,7 +78,9 @@ const schema: z.ZodType<FileSettings> = z
     fftLength: positive.describe("Seconds of one PSD segment. Default 2."),
     filterLength: positive.describe("Seconds that the inverse ASD is cut to. Default 2."),
     highpass: z.number().nonnegative().describe("Hz below which nothing passes. Default 25."),
-    psdStride: positive.describe("Seconds from one PSD to the next. Default 1, with a PSD of 32 s 4."),
+    psdStride: positive.describe(
+      "Seconds from one PSD to the next. Default 1, with a PSD of at least 32 s 4.",
+    ),
     threshold: z.number().nonnegative().describe("Least network SNR of a detection. Default 8."),
     singleThreshold: z
       .number()
@@ -105,6 +110,10 @@ const schema: z.ZodType<FileSettings> = z
     series: z.enum(["none", "hdf5", "arrow"]).describe("How the output series is written. Default hdf5."),
   })
   .partial();
+const schema: z.ZodType<FileSettings> = fields;
+
+/** Names of all settings. */
+export const settingNames: readonly string[] = Object.keys(fields.shape);
 
 /** For `strainflow.config.ts`: types and completion. */
 export function defineSettings(settings: FileSettings): FileSettings {
@@ -134,36 +143,48 @@ export async function readSettings(
   const found = path ?? NAMES.find((name) => existsSync(name));
   if (found === undefined) return { settings: {} };
   const full = resolve(found);
+  if (!existsSync(full))
+    throw new StrainflowError("settings-unreadable", `${found}: there is no such file`, {
+      details: { path: full },
+    });
   let value: unknown;
   try {
     value = await load(full);
   } catch (cause) {
     throw new StrainflowError(
       "settings-unreadable",
-      `${found}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${found}: ${cause instanceof Error ? cause.message.trim() : String(cause)}`,
       { cause, details: { path: full } },
     );
   }
   return { settings: checkSettings(value, found), path: found };
 }
 
-/** Checks values against the schema. @throws `settings-invalid`, naming each that cannot be used */
-export function checkSettings(value: unknown, where: string): FileSettings {
+/**
+ * Checks values against the schema.
+ *
+ * @param path the file that they come from; absent where they are flags
+ * @throws `settings-invalid`, naming each that cannot be used
+ */
+export function checkSettings(value: unknown, path?: string): FileSettings {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `${issue.path.join(".") || "settings"}: ${issue.message}`,
-  );
-  throw new StrainflowError("settings-invalid", `${where}: ${problems.join("; ")}`, {
-    details: { path: where, problems },
+  const problems = settingsProblems(parsed.error.issues, value, settingNames, path === undefined);
+  const where = path === undefined ? "" : `${path}: `;
+  throw new StrainflowError("settings-invalid", `${where}${problems.join("\n  ")}`, {
+    details: { path, problems },
   });
 }
+
+/** This package, built or from its source. */
+const own = fileURLToPath(new URL(`./index${extname(import.meta.url)}`, import.meta.url));
 
 async function load(path: string): Promise<unknown> {
   switch (extname(path)) {
     case ".json": {
-      const { $schema: _, ...value } = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
-      return value;
+      const value: unknown = JSON.parse(await readFile(path, "utf8"));
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+      return Object.fromEntries(Object.entries(value).filter(([name]) => name !== "$schema"));
     }
     case ".yaml":
     case ".yml":
@@ -172,7 +193,8 @@ async function load(path: string): Promise<unknown> {
     case ".mts":
     case ".js":
     case ".mjs":
-      return createJiti(import.meta.url).import(path, { default: true });
+      // Wherever the file lies, `strainflow` in it is this one.
+      return createJiti(import.meta.url, { alias: { strainflow: own } }).import(path, { default: true });
     default:
       throw new Error("settings are .ts, .js, .json or .yaml files");
   }

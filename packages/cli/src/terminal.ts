@@ -34,7 +34,7 @@ export function createTerminal({ json, quiet = false }: TerminalOptions): Termin
     clear();
     people.write(`${text}\n`);
   };
-  const columns = (): number => process.stderr.columns ?? people.columns ?? 100;
+  const columns = (): number => process.stderr.columns ?? people.columns ?? asked() ?? 100;
 
   return {
     json,
@@ -63,14 +63,8 @@ export function createTerminal({ json, quiet = false }: TerminalOptions): Termin
   };
 }
 
-/** `████████░░░░  128 of 256 s   97 × real time   1 s left`, cut to the terminal. */
-export function progressBar(done: number, total: number, elapsedSeconds: number, columns: number): string {
-  const rate = elapsedSeconds > 0 ? done / elapsedSeconds : 0;
-  const left = rate > 0 ? (total - done) / rate : Number.POSITIVE_INFINITY;
-  const facts = `${done.toFixed(0)} of ${total.toFixed(0)} s   ${rate.toFixed(rate < 10 ? 1 : 0)} × real time   ${
-    Number.isFinite(left) ? `${left.toFixed(0)} s left` : ""
-  }`;
-  const width = Math.max(4, Math.min(24, columns - facts.length - 20));
-  const full = total > 0 ? Math.round((width * Math.min(done, total)) / total) : 0;
-  return `  ${"replay".padEnd(NAME_WIDTH)}${"█".repeat(full)}${"░".repeat(width - full)}  ${facts}`;
+/** What a shell or a script says of a terminal that is not there. */
+function asked(): number | undefined {
+  const columns = Number(process.env["COLUMNS"]);
+  return Number.isInteger(columns) && columns > 0 ? columns : undefined;
 }

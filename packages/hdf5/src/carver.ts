@@ -9,10 +9,10 @@ import type { Mark } from "./gap-marks.ts";
 
 /** Cuts what was read into blocks. */
 export interface Carver<Q extends Quantity> {
-  /** Samples of all channels, from `start`. */
-  samples(start: number, data: readonly SampleArray[]): Block<Q>[];
+  /** Samples of all channels, from `start`; each block is made when it is asked for. */
+  samples(start: number, data: readonly SampleArray[]): Iterable<Block<Q>>;
   /** A gap inside a file, cut like samples. */
-  gap(mark: Mark): Block<Q>[];
+  gap(mark: Mark): Iterable<Block<Q>>;
   /** A hole between files, in one block however long it is. */
   hole(mark: Mark): Block<Q>[];
   /** Hands out what is still held back. */
@@ -67,8 +67,8 @@ export function createCarver<Q extends Quantity>(
   }
 
   return {
-    samples(start, data) {
-      const blocks = held?.kind === "gap" ? flush() : [];
+    *samples(start, data) {
+      if (held?.kind === "gap") yield* flush();
       const last = start + (data[0]?.length ?? 0);
       for (let at = start; at < last; ) {
         const end = Math.min(boundaryAfter(at), last);
@@ -77,23 +77,21 @@ export function createCarver<Q extends Quantity>(
           held.parts.push(part);
           held.end = end;
         } else held = { kind: "samples", start: at, end, parts: [part] };
-        if (end % blockSize === 0) blocks.push(...flush());
+        if (end % blockSize === 0) yield* flush();
         at = end;
       }
-      return blocks;
     },
-    gap(mark) {
+    *gap(mark) {
       const goesOn =
         held?.kind === "gap" && held.mark.reason === mark.reason && held.mark.detail === mark.detail;
-      const blocks = goesOn ? [] : flush();
+      if (!goesOn) yield* flush();
       for (let at = mark.start; at < mark.end; ) {
         const end = Math.min(boundaryAfter(at), mark.end);
         if (held === undefined) held = { kind: "gap", start: at, end, mark };
         else held.end = end;
-        if (end % blockSize === 0) blocks.push(...flush());
+        if (end % blockSize === 0) yield* flush();
         at = end;
       }
-      return blocks;
     },
     hole(mark) {
       return [...flush(), gapBlock(mark)];

@@ -1,6 +1,6 @@
 import { type Block, endNs, indexToNs, invalidOption, type Quantity, type Reader } from "@strainflow/series";
 import { Observable } from "rxjs";
-import { createFlow } from "./flow.ts";
+import { createFlow, withFlow } from "./flow.ts";
 
 export interface FromReaderOptions {
   /**
@@ -54,7 +54,7 @@ export function fromReader<Q extends Quantity>(
           continue;
         }
         behind.readNs = endNs(value);
-        subscriber.next({ ...value, flow });
+        subscriber.next(withFlow(value, flow));
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     }

@@ -12,6 +12,7 @@ import {
 } from "@strainflow/series";
 import { createUpdates, type SkippedStrides, type Update } from "@strainflow/steps";
 import { Observable, type OperatorFunction } from "rxjs";
+import { withFlow } from "./flow.ts";
 import type { Recovery, SequenceSession } from "./sequence.ts";
 import { createOutputs } from "./sequence-outputs.ts";
 import { createSequenceSession } from "./sequence-session.ts";
@@ -114,7 +115,7 @@ export function inferSequence(
       );
 
       function emit(blocks: readonly InferenceBlock[]): void {
-        for (const block of blocks) subscriber.next(flow === undefined ? block : { ...block, flow });
+        for (const block of blocks) subscriber.next(flow === undefined ? block : withFlow(block, flow));
       }
 
       function offer(items: readonly (Update | SkippedStrides)[], last: boolean): void {

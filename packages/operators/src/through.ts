@@ -1,5 +1,6 @@
 import type { Flow, Step, StreamFormat } from "@strainflow/series";
 import { Observable, type OperatorFunction } from "rxjs";
+import { withFlow } from "./flow.ts";
 
 /** What every block and event has, and all that the adapter needs of one. */
 interface Flowing {
@@ -39,7 +40,7 @@ export function through<I extends Flowing, O extends object>(
         for (const output of outputs) {
           if (subscriber.closed) return;
           subscriber.next(
-            flow === undefined || "flow" in output || !("size" in output) ? output : { ...output, flow },
+            flow === undefined || "flow" in output || !("size" in output) ? output : withFlow(output, flow),
           );
         }
       };

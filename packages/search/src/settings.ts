@@ -1,4 +1,5 @@
 import { invalidOption } from "@strainflow/series";
+import { createOverWhiten } from "@strainflow/steps";
 
 /** What a search is made of. Lengths in seconds, rates in Hz. */
 export interface SearchSettings {
@@ -52,6 +53,9 @@ export const defaultSettings: SearchSettings = {
 /** Seconds of data from which on the longer PSD costs little livetime. */
 const LONG_RUN = 128;
 
+/** Seconds of a PSD from which on it changes so slowly that it is taken less often. */
+const SLOW_PSD = 32;
+
 /**
  * PSD settings that suit a stretch of data.
  *
@@ -59,11 +63,13 @@ const LONG_RUN = 128;
  * 1 to 2 %, and 16 s of warm-up. A longer PSD changes more slowly, so it is taken less often.
  *
  * @param spanSeconds length of the data; absent for a live stream, which is long
+ * @param psdLength seconds, where it is given
  */
-export function psdFor(spanSeconds: number | undefined): Pick<SearchSettings, "psdLength" | "psdStride"> {
-  return spanSeconds !== undefined && spanSeconds < LONG_RUN
-    ? { psdLength: 8, psdStride: 1 }
-    : { psdLength: 32, psdStride: 4 };
+export function psdFor(
+  spanSeconds: number | undefined,
+  psdLength: number = spanSeconds !== undefined && spanSeconds < LONG_RUN ? 8 : SLOW_PSD,
+): Pick<SearchSettings, "psdLength" | "psdStride"> {
+  return { psdLength, psdStride: psdLength < SLOW_PSD ? 1 : 4 };
 }
 
 /** Fills in defaults and checks what does not need the data to be checked. @throws `invalid-option` */
@@ -83,12 +89,8 @@ export function completeSettings(given: Partial<SearchSettings>): SearchSettings
   for (const name of ["threshold", "singleThreshold", "coincidencePad", "highpass"] as const)
     if (!(settings[name] >= 0)) throw invalidOption("search", name, settings[name], "0 or more");
   if (settings.ifos.length === 0) throw invalidOption("search", "ifos", "none", "at least one detector");
-  if (settings.psdLength < settings.fftLength)
-    throw invalidOption(
-      "search",
-      "psdLength",
-      settings.psdLength,
-      `at least fftLength, ${settings.fftLength} s`,
-    );
+  // What conditioning cannot be made with is told before anything is started for it.
+  const { sampleRate, psdLength, psdStride, fftLength, filterLength, highpass, ifos } = settings;
+  createOverWhiten({ sampleRate, channels: ifos, psdLength, psdStride, fftLength, filterLength, highpass });
   return settings;
 }

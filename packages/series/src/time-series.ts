@@ -145,7 +145,9 @@ export function timeSeries<Q extends Quantity>(
       "malformed-series",
       `start is ${fields.start}; it must be a whole number of samples`,
     );
-  return { ...fields, kind: "series", size };
+  // Not `{ ...fields, kind, size }`: V8 makes a hidden class each time properties are added to a spread, and keeps it, and
+  // all that the object holds, until its next full collection.
+  return Object.assign({}, fields, { kind: "series", size } as const);
 }
 
 /** Samples `[start, end)` (absolute indexes) of a block, as views. */

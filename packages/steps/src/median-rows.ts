@@ -19,7 +19,11 @@ export function createRowMedians(
   return (rows, medians) => {
     for (let from = 0; from < medians.length; from += LANES) {
       const size = Math.min(LANES, medians.length - from);
-      for (let i = 0; i < count; i++) lanes.set(rows[i]!.subarray(from, from + size), i * LANES);
+      for (let i = 0; i < count; i++) {
+        // Not by views of the rows: thousands of them a second would be left for the collector.
+        const row = rows[i]!;
+        for (let k = 0; k < size; k++) lanes[i * LANES + k] = row[from + k]!;
+      }
       for (const [i, j] of comparators) exchange(lanes, i * LANES, j * LANES, size);
       const [a, b] = [lower * LANES, upper * LANES];
       for (let k = 0; k < size; k++)

@@ -1,13 +1,16 @@
 import { join } from "node:path";
 import { arrivalNs, type DrawnInjection } from "@strainflow/waveforms";
 import type { Command } from "commander";
+import { createDetectionTable } from "../detection-table.ts";
 import { exitCodes } from "../exit-code.ts";
+import { flagValue } from "../flag-values.ts";
 import { generateStrain } from "../generate-strain.ts";
 import { openInput } from "../input.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { type KnownInjection, matchInjections } from "../report-of-run.ts";
-import { runSearch, tellDetections, tellLivetime } from "../run-search.ts";
-import { createTerminal } from "../terminal.ts";
+import { runSearch } from "../run-search.ts";
+import { tellRun } from "../tell-run.ts";
+import { createTerminal, type Terminal } from "../terminal.ts";
 
 const START = 1_000_000_000;
 /** Seconds at the start in which no merger is put: the first PSD needs them. */
@@ -15,12 +18,19 @@ const QUIET = 12;
 
 interface Flags {
   readonly seed: string;
-  readonly duration: string;
-  readonly injections: string;
+  readonly duration: number;
+  readonly injections: number;
   readonly out: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
+
+const EXAMPLE = `
+Examples:
+  $ strainflow demo
+  $ strainflow demo --duration 1024 --injections 20 --seed 7
+
+What it wrote is searched again, with settings of your own, by: strainflow replay strainflow-out/demo/strain/*.hdf5`;
 
 /** An injection with its time at the detector that sees it loudest, as a detection's time is. */
 function atLoudest(injection: DrawnInjection): KnownInjection {
@@ -39,32 +49,25 @@ export function addDemo(program: Command): void {
   program
     .command("demo")
     .description("simulate two detectors with mergers in their noise, search them, and show what was found")
-    .option("--seed <n>", "same seed, same data", "1")
-    .option("--duration <s>", "seconds of data", "256")
-    .option("--injections <n>", "mergers to put in", "6")
-    .option("-o, --out <folder>", "folder for data and results", join("strainflow-out", "demo"))
+    .option("--seed <seed>", "any number or word: same seed, same data", "1")
+    .option("--duration <s>", "seconds of data, at least 32", flagValue.whole(32), 256)
+    .option("--injections <n>", "mergers to put in", flagValue.whole(0), 6)
+    .option("-o, --out <folder>", "folder for data and results", "strainflow-out/demo")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors")
+    .addHelpText("after", EXAMPLE)
     .action(async (flags: Flags) => {
       const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
-      const interrupt = onInterrupt((text) => terminal.warn(text));
-      try {
-        await demo(flags, terminal, interrupt.signal);
-        if (interrupt.signal.aborted) process.exitCode = exitCodes.interrupted;
-      } finally {
-        interrupt.dispose();
-      }
+      await interruptible(
+        (signal) => demo(flags, terminal, signal),
+        (text) => terminal.warn(text),
+      );
     });
 }
 
-async function demo(
-  flags: Flags,
-  terminal: ReturnType<typeof createTerminal>,
-  signal: AbortSignal,
-): Promise<void> {
+async function demo(flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const ifos = ["H1", "L1"];
-  const duration = Number(flags.duration);
-  const count = Number(flags.injections);
+  const { duration, injections: count } = flags;
   const generated = await generateStrain({
     out: join(flags.out, "strain"),
     ifos,
@@ -80,7 +83,7 @@ async function demo(
   terminal.progress("");
   terminal.say(
     "strain",
-    `${ifos.join(" ")}, ${duration} s of design-sensitivity noise, ${count} injected mergers (seed ${flags.seed})`,
+    `${ifos.join(" ")}, ${duration} s of design-sensitivity noise, ${count} injected merger${count === 1 ? "" : "s"} (seed ${flags.seed})`,
   );
   const injections = generated.injections.map(atLoudest);
   const input = await openInput(generated.files, {}, signal);
@@ -95,15 +98,19 @@ async function demo(
       injections,
     });
     const { detections } = run.record;
-    const found = matchInjections(injections, detections).filter((place) => place !== undefined).length;
+    const places = matchInjections(injections, detections);
+    const found = places.filter((place) => place !== undefined).length;
     const extra = detections.length - found;
     terminal.say(
       "found",
       `${found} of ${injections.length}${extra > 0 ? `, and ${extra} that ${extra === 1 ? "was" : "were"} not injected` : ""}`,
     );
-    tellDetections(terminal, detections, ifos, injections);
-    tellLivetime(terminal, run.record);
-    terminal.say("report", run.paths.report);
+    const table = createDetectionTable(terminal, ifos, true);
+    detections.forEach((detection, i) => table.add(detection, injections[places.indexOf(i)]));
+    table.end();
+    tellRun(terminal, run);
+    if (run.end.failure !== undefined) throw run.end.failure;
+    if (run.end.interrupted) process.exitCode = exitCodes.interrupted;
   } finally {
     await input.close();
   }

@@ -2,7 +2,7 @@ import { formatNs } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
 import { generateStrain } from "../generate-strain.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { createTerminal } from "../terminal.ts";
 
 interface Flags {
@@ -47,13 +47,19 @@ export function addGenerate(program: Command): void {
     )
     .option("--seed <seed>", "any number or word", "1")
     .option("--injections <n>", "mergers in the noise, spread over its length", flagValue.whole(0), 0)
-    .option("--snr <range>", "their network SNR (default: 12,25)", flagValue.range)
-    .option(
-      "--mass <range>",
-      "their component masses in the detector frame, M☉ (default: 20,50)",
-      flagValue.range,
+    .addOption(
+      new Option("--snr <range>", "their network SNR").argParser(flagValue.range).default(undefined, "12,25"),
     )
-    .option("--max-spin <x>", "their largest aligned spin (default: 0)", flagValue.fraction)
+    .addOption(
+      new Option("--mass <range>", "their component masses in the detector frame, M☉")
+        .argParser(flagValue.range)
+        .default(undefined, "20,50"),
+    )
+    .addOption(
+      new Option("--max-spin <x>", "their largest aligned spin")
+        .argParser(flagValue.fraction)
+        .default(undefined, "0"),
+    )
     .option("--file-length <s>", "seconds per file", flagValue.whole(1), 4096)
     .addOption(new Option("--compression <how>", "of the samples").choices(["gzip", "none"]).default("gzip"))
     .option("-o, --out <folder>", "where to write", "strain")
@@ -63,41 +69,50 @@ export function addGenerate(program: Command): void {
     .action(generate);
 }
 
+const FILES_SHOWN = 4;
+
 async function generate(flags: Flags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
-  const interrupt = onInterrupt((text) => terminal.warn(text));
   const { ifos, start, duration, snr, mass, maxSpin } = flags;
-  try {
-    const { files, injections, injectionsFile } = await generateStrain({
-      ...flags,
-      injections: {
-        count: flags.injections,
-        ...(snr === undefined ? {} : { snr }),
-        ...(mass === undefined ? {} : { mass }),
-        ...(maxSpin === undefined ? {} : { maxSpin }),
-      },
-      signal: interrupt.signal,
-      onProgress({ doneSeconds, totalSeconds }) {
-        terminal.progress(`  strain      ${doneSeconds.toFixed(0)} of ${totalSeconds.toFixed(0)} s`);
-      },
-    });
-    terminal.progress("");
-    const noise = typeof flags.psd === "string" ? flags.psd : Object.values(flags.psd).join(", ");
+  const { files, injections, injectionsFile } = await interruptible(
+    (signal) =>
+      generateStrain({
+        ...flags,
+        injections: {
+          count: flags.injections,
+          ...(snr === undefined ? {} : { snr }),
+          ...(mass === undefined ? {} : { mass }),
+          ...(maxSpin === undefined ? {} : { maxSpin }),
+        },
+        signal,
+        onProgress({ doneSeconds, totalSeconds }) {
+          terminal.progress(`  strain      ${doneSeconds.toFixed(0)} of ${totalSeconds.toFixed(0)} s`);
+        },
+      }),
+    (text) => terminal.warn(text),
+    "stopping: files that are complete stay",
+  );
+  terminal.progress("");
+  const noise =
+    typeof flags.psd === "string"
+      ? flags.psd
+      : Object.entries(flags.psd)
+          .map((pair) => pair.join("="))
+          .join(", ");
+  terminal.say(
+    "strain",
+    `${ifos.join(" ")} ${flags.sampleRate} Hz, GPS ${start} + ${duration} s of ${noise} noise (seed ${flags.seed})`,
+  );
+  for (const { gpsNs, mass1, mass2, networkSnr } of injections)
     terminal.say(
-      "strain",
-      `${ifos.join(" ")} ${flags.sampleRate} Hz, GPS ${start} + ${duration} s of ${noise} noise (seed ${flags.seed})`,
+      "injected",
+      `${formatNs(gpsNs, 3)}   network SNR ${networkSnr.toFixed(1)}   ${mass1.toFixed(0)} + ${mass2.toFixed(0)} M☉`,
     );
-    for (const { gpsNs, mass1, mass2, networkSnr } of injections)
-      terminal.say(
-        "injected",
-        `${formatNs(gpsNs, 3)}   network SNR ${networkSnr.toFixed(1)}   ${mass1.toFixed(0)} + ${mass2.toFixed(0)} M☉`,
-      );
-    for (const file of files) terminal.say("wrote", file);
-    terminal.say("wrote", injectionsFile);
-    terminal.record({ type: "generated", files, injectionsFile, injections: injections.length });
-  } finally {
-    interrupt.dispose();
-  }
+  for (const file of files.slice(0, FILES_SHOWN)) terminal.say("wrote", file);
+  if (files.length > FILES_SHOWN)
+    terminal.say("", `… and ${files.length - FILES_SHOWN} more, to ${files.at(-1) ?? ""}`);
+  terminal.say("wrote", injectionsFile);
+  terminal.record({ type: "generated", files, injectionsFile, injections: injections.length });
 }
 
 /** One name, or `H1=name,V1=name`. */

@@ -3,7 +3,7 @@ import { StrainflowError } from "@strainflow/series";
 import type { Command } from "commander";
 import { graphSvg } from "../graph-svg.ts";
 import { graphLines } from "../graph-text.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { graphOf } from "../pipeline-graph.ts";
 import { planRecord } from "../plan-text.ts";
 import { planRun } from "../run-plan.ts";
@@ -33,20 +33,19 @@ export function addGraph(program: Command): void {
     .action(async (files: string[], { svg, ...flags }: Flags) => {
       const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
       const settings = await gatherSettings(flags);
-      const interrupt = onInterrupt((text) => terminal.warn(text));
-      try {
-        const run = await planRun({ files, settings, terminal, signal: interrupt.signal, probe: false });
-        terminal.record(planRecord(run));
-        for (const { name, verdict, text } of run.plan.checks)
-          if (verdict !== "ok") terminal.warn(`${name}: ${text}`);
-        if (svg === undefined)
-          for (const line of graphLines(graphOf(run), terminal.columns)) terminal.line(line);
-        else {
-          await write(svg, graphSvg(graphOf(run)));
-          terminal.say("wrote", svg);
-        }
-      } finally {
-        interrupt.dispose();
+      const run = await interruptible(
+        (signal) => planRun({ files, settings, terminal, signal, probe: false }),
+        (text) => terminal.warn(text),
+        "stopping",
+      );
+      terminal.record(planRecord(run));
+      for (const { name, verdict, text } of run.plan.checks)
+        if (verdict !== "ok") terminal.warn(`${name}: ${text}`);
+      if (svg === undefined)
+        for (const line of graphLines(graphOf(run), terminal.columns)) terminal.line(line);
+      else {
+        await write(svg, graphSvg(graphOf(run)));
+        terminal.say("wrote", svg);
       }
     });
 }

@@ -6,7 +6,7 @@ import {
   inspectionRecord,
   inspectStrain,
 } from "../inspect-file.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 import { formatBytes, formatGps, formatSeconds, formatUtc } from "../units.ts";
 
@@ -37,19 +37,20 @@ export function addInspect(program: Command): void {
     .addHelpText("after", EXAMPLE)
     .action(async (files: string[], flags: Flags) => {
       const terminal = createTerminal({ json: flags.json === true });
-      const interrupt = onInterrupt((text) => terminal.warn(text));
       const inspected: FileInspection[] = [];
-      try {
-        for (const path of files) {
-          const file = await inspectStrain(path, { scan: flags.scan, signal: interrupt.signal });
-          inspected.push(file);
-          terminal.record(inspectionRecord(file));
-          if (!terminal.json) tellFile(terminal, file);
-        }
-        if (!terminal.json && files.length > 1) tellTogether(terminal, inspected);
-      } finally {
-        interrupt.dispose();
-      }
+      await interruptible(
+        async (signal) => {
+          for (const path of files) {
+            const file = await inspectStrain(path, { scan: flags.scan, signal });
+            inspected.push(file);
+            terminal.record(inspectionRecord(file));
+            if (!terminal.json) tellFile(terminal, file);
+          }
+        },
+        (text) => terminal.warn(text),
+        "stopping",
+      );
+      if (!terminal.json && files.length > 1) tellTogether(terminal, inspected);
     });
 }
 

@@ -6,6 +6,7 @@ import { buildDetector, DETECTOR } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
 import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-facts.ts";
+import { makeOutputFolder } from "../output-folder.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface BuildFlags extends DetectorFlags {
@@ -37,7 +38,7 @@ interface AddFlags {
 
 const BUILD_EXAMPLE = `
 Example:
-  $ strainflow model build --ifos H1,L1 --templates 64 -o models
+  $ strainflow model build --ifos H1,L1 --templates 16 -o models
   $ strainflow serve --repository models`;
 
 const INSPECT_EXAMPLE = `
@@ -100,6 +101,7 @@ export function addModel(program: Command): void {
 async function buildModel(flags: BuildFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
   const shape = shapeOfFlags(flags);
+  await makeOutputFolder(flags.out);
   const there = await (await createRepository(flags.out)).list();
   if (flags.replace !== true && there.includes(DETECTOR))
     throw new StrainflowError(
@@ -190,6 +192,7 @@ async function addNetworkOf(onnx: string, flags: AddFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
   const name = flags.name ?? basename(onnx, extname(onnx));
   const { kernelSize, kernelInput, latency, updateSize, average } = flags;
+  await makeOutputFolder(flags.repository);
   await buildStreamingNetwork({
     repository: await createRepository(flags.repository),
     name,

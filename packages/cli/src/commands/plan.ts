@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { exitCodes } from "../exit-code.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { planRecord, tellPlan } from "../plan-text.ts";
 import { planRun, type RunPlan } from "../run-plan.ts";
 import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
@@ -41,14 +41,13 @@ export async function planAndTell(
   terminal: Terminal,
   probe = true,
 ): Promise<RunPlan> {
-  const interrupt = onInterrupt((text) => terminal.warn(text));
-  try {
-    const run = await planRun({ files, settings, terminal, signal: interrupt.signal, probe });
-    terminal.record(planRecord(run));
-    tellPlan(terminal, run);
-    if (run.plan.checks.some(({ verdict }) => verdict === "error")) process.exitCode = exitCodes.server;
-    return run;
-  } finally {
-    interrupt.dispose();
-  }
+  const run = await interruptible(
+    (signal) => planRun({ files, settings, terminal, signal, probe }),
+    (text) => terminal.warn(text),
+    "stopping",
+  );
+  terminal.record(planRecord(run));
+  tellPlan(terminal, run);
+  if (run.plan.checks.some(({ verdict }) => verdict === "error")) process.exitCode = exitCodes.server;
+  return run;
 }

@@ -4,7 +4,7 @@ import { formatNs, StrainflowError } from "@strainflow/series";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes } from "../exit-code.ts";
 import { flagValue } from "../flag-values.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
 import { openSources } from "../replay-sources.ts";
 import { type SentBlock, sendStrain } from "../send-strain.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
@@ -35,7 +35,8 @@ Examples:
 
   $ strainflow send strain/*.hdf5 --speed 20 --drop 0.01 --drop-seed 1 --drop-log dropped.jsonl
 
-With max speed a subscriber that is slower than the files must have room for what is ahead of it.`;
+A pub sender waits for nobody: at max speed, what a slower receiver has no room for is lost to it. To send as fast as it
+can take, let it pull: send --pattern push --speed max, and replay --pattern pull.`;
 
 /** `strainflow send FILES…` */
 export function addSend(program: Command): void {
@@ -53,7 +54,7 @@ export function addSend(program: Command): void {
     .option("--restamp <GPS>", "move the data to now, or to a GPS time, by whole seconds", restamp)
     .option("--loop", "again and again, each pass where the last one ended")
     .option("--wait-for <n>", "subscribers to wait for before the first message", flagValue.whole(0), 1)
-    .option("--block-length <s>", "seconds per message", flagValue.number, 1)
+    .option("--block-length <s>", "seconds per message", flagValue.positive, 1)
     .option("--ifos <names>", "detectors, by commas (default: those in the files)", flagValue.list)
     .option("--gps-start <s>", "where to begin, GPS seconds or UTC", flagValue.gps)
     .option("--gps-end <s>", "where to end, GPS seconds or UTC", flagValue.gps)
@@ -72,7 +73,19 @@ export function addSend(program: Command): void {
 
 async function send(files: string[], flags: Flags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
-  const interrupt = onInterrupt(() => terminal.warn("stopping: receivers are told that this was all"));
+  await interruptible(
+    (signal) => sendFiles(files, flags, terminal, signal),
+    (text) => terminal.warn(text),
+    "stopping: receivers are told that this was all",
+  );
+}
+
+async function sendFiles(
+  files: readonly string[],
+  flags: Flags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   const log = flags.dropLog === undefined ? undefined : openLog(flags.dropLog);
   const { ifos, gpsStart, gpsEnd, blockLength, drop, restamp: moved } = flags;
   const from = performance.now();
@@ -81,7 +94,7 @@ async function send(files: string[], flags: Flags): Promise<void> {
   try {
     const readers = await openSources(files, {
       blockLength,
-      signal: interrupt.signal,
+      signal,
       ...(ifos === undefined ? {} : { ifos }),
       ...(gpsStart === undefined ? {} : { gpsStart }),
       ...(gpsEnd === undefined ? {} : { gpsEnd }),
@@ -93,7 +106,7 @@ async function send(files: string[], flags: Flags): Promise<void> {
       speed: flags.speed,
       loop: flags.loop === true,
       waitFor: flags.pattern === "pub" ? flags.waitFor : 0,
-      signal: interrupt.signal,
+      signal,
       ...(moved === undefined ? {} : { restamp: moved }),
       ...(drop === undefined ? {} : { drop: { fraction: drop, seed: flags.dropSeed } }),
       onReady({ endpoint }) {
@@ -126,10 +139,9 @@ async function send(files: string[], flags: Flags): Promise<void> {
         "dropped",
         `${totals.droppedMessages} messages, ${totals.droppedSamples} samples, on purpose`,
       );
-    terminal.record({ type: "summary", ...totals, interrupted: interrupt.signal.aborted });
-    if (interrupt.signal.aborted) process.exitCode = exitCodes.interrupted;
+    terminal.record({ type: "summary", ...totals, interrupted: signal.aborted });
+    if (signal.aborted) process.exitCode = exitCodes.interrupted;
   } finally {
-    interrupt.dispose();
     if (log !== undefined) await closeLog(log);
   }
 }

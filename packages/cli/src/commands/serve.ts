@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type LaunchedServer, launch, type ServerEvent } from "@strainflow/launch";
 import { openRepository } from "@strainflow/repository";
@@ -10,7 +7,8 @@ import type { Command } from "commander";
 import { buildDetector } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { interruptible } from "../interrupt.ts";
+import { createScratchFolder } from "../scratch-folder.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface Flags extends DetectorFlags {
@@ -55,10 +53,17 @@ export function addServe(program: Command): void {
 
 async function serve(flags: Flags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
-  const interrupt = onInterrupt(() => terminal.warn("stopping: open streams are drained"));
+  await interruptible(
+    (signal) => serveModels(flags, terminal, signal),
+    (text) => terminal.warn(text),
+    "stopping: open streams are drained",
+  );
+}
+
+async function serveModels(flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const shape = flags.repository === undefined ? shapeOfFlags(flags) : undefined;
-  const scratch = shape === undefined ? undefined : await mkdtemp(join(tmpdir(), "strainflow-models-"));
-  const repository = flags.repository ?? scratch ?? "";
+  const scratch = shape === undefined ? undefined : await createScratchFolder("models");
+  const repository = flags.repository ?? scratch?.path ?? "";
   try {
     if (shape !== undefined) {
       terminal.say("model", describeShape(shape));
@@ -70,10 +75,9 @@ async function serve(flags: Flags): Promise<void> {
         "no-model",
         `${repository} holds no models; make one with \`strainflow model build\``,
       );
-    await run(flags, repository, names, terminal, interrupt.signal);
+    await run(flags, repository, names, terminal, signal);
   } finally {
-    interrupt.dispose();
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    await scratch?.remove();
   }
 }
 

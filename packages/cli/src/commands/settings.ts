@@ -1,4 +1,4 @@
-import { defaultSettings } from "@strainflow/search";
+import { defaultSettings, psdFor } from "@strainflow/search";
 import type { Command } from "commander";
 import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
 import { readSettings, settingsSchema } from "../settings-file.ts";
@@ -13,7 +13,7 @@ Examples:
   $ strainflow settings
   $ strainflow settings --schema > strainflow.schema.json
   $ cat strainflow.config.json
-  { "$schema": "./strainflow.schema.json", "templates": 64, "threshold": 7.5 }
+  { "$schema": "./strainflow.schema.json", "templates": 16, "threshold": 7.5 }
 
 A strainflow.config.ts has types: export default defineSettings({ … }), from the package strainflow.`;
 
@@ -34,7 +34,11 @@ async function tellSettings({ schema = false, ...flags }: Flags): Promise<void> 
   const terminal = createTerminal({ json: flags.json === true });
   const { settings: ofFile, path } = await readSettings(flags.config);
   const settings = await gatherSettings(flags);
-  const effective: Readonly<Record<string, unknown>> = { ...DEFAULTS, ...settings };
+  const effective: Readonly<Record<string, unknown>> = {
+    ...DEFAULTS,
+    ...psdFor(undefined, settings.psdLength),
+    ...settings,
+  };
   terminal.record({ type: "settings", ...(path === undefined ? {} : { path }), settings: effective });
   if (terminal.json) return;
   terminal.say("file", path ?? "none: there is no strainflow.config.{ts,json,yaml} here");
@@ -43,7 +47,8 @@ async function tellSettings({ schema = false, ...flags }: Flags): Promise<void> 
   const width = Math.max(...names.map((name) => name.length));
   for (const name of names) {
     const value = effective[name];
-    const from = !(name in settings) ? "default" : value === own[name] ? "file" : "flag";
+    const byDefault = name === "psdLength" ? "default; 8 for less than 128 s of data" : "default";
+    const from = !(name in settings) ? byDefault : value === own[name] ? "file" : "flag";
     terminal.line(
       `  ${name.padEnd(width)}  ${Array.isArray(value) ? value.join(",") : String(value)}   (${from})`,
     );
