@@ -1,13 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { DataType, ModelConfigSchema, ModelEnsemblingSchema } from "@strainflow/proto";
 import { buildBackgroundSnapshotter } from "./background-snapshotter.ts";
-import { parametersOf, type SequencePlacement } from "./model-config.ts";
+import { type Placement, parametersOf, type SequencePlacement, statesPlacement } from "./model-config.ts";
 import { describeNetwork } from "./network.ts";
 import type { ModelRepository } from "./repository.ts";
 import { streamingParameters } from "./streaming-ensemble.ts";
 import { buildWhitener, type WhiteningChain, whiteningSizes } from "./whitener.ts";
 
-export interface AframeEnsembleOptions extends WhiteningChain {
+export interface AframeEnsembleOptions extends WhiteningChain, Placement {
   /** The trained network, `[B, D, kernel] → [B, 1]`: bytes of an ONNX model, or the path of one. */
   readonly network: Uint8Array | string;
   /** Detectors, in the network's order. */
@@ -48,6 +48,7 @@ export async function buildAframeEnsemble(
   const { preprocessorName = "preprocessor" } = options;
   const sizes = whiteningSizes(name, options);
   const network = await describeNetwork({
+    ...options,
     name,
     onnx: options.network,
     channels: channels.length,
@@ -55,7 +56,7 @@ export async function buildAframeEnsemble(
     kernelSize: sizes.kernelSize,
   });
   const snapshotter = buildBackgroundSnapshotter({
-    ...options.states,
+    ...statesPlacement(options),
     name: snapshotterName,
     streams,
     channels: channels.length,
@@ -126,6 +127,6 @@ export async function buildAframeEnsemble(
   });
   await repository.add(snapshotter, { replace });
   await repository.add(preprocessor, { replace });
-  await repository.add({ config: network.config, files: { "1/model.onnx": network.onnx } }, { replace });
+  await repository.add(network, { replace });
   await repository.add({ config, files: { "1/": "" } }, { replace });
 }

@@ -1,6 +1,8 @@
 import { invalidOption } from "@strainflow/series";
-import { addImplicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
+import { positive, type SequencePlacement } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
+import { onnxModel } from "./onnx-model.ts";
+import { pythonModel } from "./python-model.ts";
 import type { Model } from "./repository.ts";
 
 export interface AggregatorOptions extends SequencePlacement {
@@ -60,6 +62,19 @@ export function buildAggregator(options: AggregatorOptions): Model {
   const outputShape = withChannels(1, updateSize * batchSize);
   const stateShape = withChannels(1, waiting);
   const blocks = batchSize + numUpdates - 1;
+  const tensors = {
+    name,
+    inputs: [{ name: input, type: "FP32", shape: updateShape }],
+    outputs: [{ name: output, type: "FP32", shape: outputShape }],
+    parameters: {
+      "strainflow.update_size": updateSize,
+      "strainflow.batch_size": batchSize,
+      "strainflow.num_updates": numUpdates,
+      ...(offset === 0 ? {} : { "strainflow.offset": offset }),
+    },
+  } as const;
+  if (options.backend === "python")
+    return pythonModel({ ...tensors, script: "averager", stateful: true }, options);
 
   const g = createGraph(name);
   const update = g.op("Reshape", [
@@ -101,19 +116,8 @@ export function buildAggregator(options: AggregatorOptions): Model {
     stateShape,
   );
 
-  const config = onnxConfig(
-    name,
-    [{ name: input, type: "FP32", shape: updateShape }],
-    [{ name: output, type: "FP32", shape: outputShape }],
+  return onnxModel(
+    { ...tensors, onnx: g.toBytes(), states: [{ name: "online_average", type: "FP32", shape: stateShape }] },
     options,
-    {
-      "strainflow.update_size": updateSize,
-      "strainflow.batch_size": batchSize,
-      "strainflow.num_updates": numUpdates,
-    },
   );
-  return {
-    config: addImplicitState(config, { name: "online_average", type: "FP32", shape: stateShape }, options),
-    files: { "1/model.onnx": g.toBytes() },
-  };
 }

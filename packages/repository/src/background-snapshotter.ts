@@ -1,5 +1,6 @@
-import { addImplicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
+import { positive, type SequencePlacement } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
+import { onnxModel } from "./onnx-model.ts";
 import type { Model } from "./repository.ts";
 
 export interface BackgroundSnapshotterOptions extends SequencePlacement {
@@ -37,14 +38,14 @@ export function buildBackgroundSnapshotter(options: BackgroundSnapshotterOptions
   const next = g.op("Slice", [whole, g.ints([updateSize]), g.ints([stateSize + updateSize]), g.ints([2])]);
   g.output(output, whole, "FP32", wholeShape);
   g.output("output_snapshot", next, "FP32", stateShape);
-  const config = onnxConfig(
-    name,
-    [{ name: input, type: "FP32", shape: updateShape }],
-    [{ name: output, type: "FP32", shape: wholeShape }],
+  return onnxModel(
+    {
+      name,
+      inputs: [{ name: input, type: "FP32", shape: updateShape }],
+      outputs: [{ name: output, type: "FP32", shape: wholeShape }],
+      onnx: g.toBytes(),
+      states: [{ name: "snapshot", type: "FP32", shape: stateShape }],
+    },
     options,
   );
-  return {
-    config: addImplicitState(config, { name: "snapshot", type: "FP32", shape: stateShape }, options),
-    files: { "1/model.onnx": g.toBytes() },
-  };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { repositoryError } from "./errors.ts";
 import { checkModelName, checkModelPath, type ModelStore } from "./model-store.ts";
 
 /**
@@ -24,13 +25,29 @@ export function createLocalStore(root: string): ModelStore {
       const found = await absentAsUndefined(readdir(folder(model), { recursive: true, withFileTypes: true }));
       if (found === undefined) return undefined;
       const prefix = folder(model).length + 1;
-      return found
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name).slice(prefix))
+      const paths = found
+        .map((entry) => ({ entry, path: join(entry.parentPath, entry.name).slice(prefix) }))
+        .filter(({ path }) => !path.split(sep).some((part) => part.startsWith(".")));
+      const filled = new Set(paths.map(({ path }) => dirname(path)));
+      return paths
+        .filter(({ entry, path }) => !entry.isDirectory() || !filled.has(path))
+        .map(({ entry, path }) => `${path.split(sep).join("/")}${entry.isDirectory() ? "/" : ""}`)
         .sort();
     },
 
-    read: async (model, path) => absentAsUndefined(readFile(join(folder(model), checkModelPath(path)))),
+    async read(model, path) {
+      const asked = join(folder(model), checkModelPath(path));
+      const real = await absentAsUndefined(realpath(asked));
+      if (real === undefined || path.endsWith("/")) return undefined;
+      // A link may lead to another model of the repository, as people who save space make them, but not out of it.
+      if (!real.startsWith(`${await realpath(root)}${sep}`))
+        throw repositoryError(
+          "bad-model-name",
+          `${asked} is a link that leads out of the repository, to ${real}; put the file itself there`,
+          { modelName: model, path },
+        );
+      return absentAsUndefined(readFile(real));
+    },
 
     async put(model, files) {
       const final = folder(model);
@@ -62,11 +79,14 @@ export function createLocalStore(root: string): ModelStore {
   };
 }
 
+/** Also where a path runs through a file, or is a folder's: there is no such file either way. */
+const ABSENT: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR", "EISDIR"]);
+
 async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (error instanceof Error && "code" in error && ABSENT.has(error.code)) return undefined;
     throw error;
   }
 }

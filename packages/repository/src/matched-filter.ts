@@ -1,7 +1,8 @@
 import { invalidOption } from "@strainflow/series";
 import { addFastCorrelation, defaultHalvings } from "./fast-correlation.ts";
-import { onnxConfig, type Placement, positive } from "./model-config.ts";
+import { type Placement, positive, statesPlacement } from "./model-config.ts";
 import { createGraph, type GraphBuilder, type Value } from "./onnx/graph.ts";
+import { onnxModel } from "./onnx-model.ts";
 import type { Model, ModelRepository } from "./repository.ts";
 import { addStreamingEnsemble, type StreamingEnsembleOptions } from "./streaming-ensemble.ts";
 import { powerSpectrum } from "./template-spectra.ts";
@@ -118,22 +119,22 @@ export function buildMatchedFilter(options: MatchedFilterOptions): Model {
   const last = g.op("Concat", [lastLag(c), lastLag(s)], { axis: 3 });
   g.output("quadratures", g.op("Div", [last, sigma]), "FP32", [...tensor, 2]);
 
-  return {
-    config: onnxConfig(
+  return onnxModel(
+    {
       name,
-      [
+      inputs: [
         { name: "kernel", type: "FP32", shape: [batchSize, detectors, kernelSize] },
         { name: "inverse_psd", type: "FP32", shape: [detectors, psdBins] },
       ],
-      [
+      outputs: [
         { name: "triggers", type: "FP32", shape: [...tensor, 3] },
         { name: "quadratures", type: "FP32", shape: [...tensor, 2] },
       ],
-      options,
-      templateParameters(bank),
-    ),
-    files: { "1/model.onnx": g.toBytes() },
-  };
+      parameters: templateParameters(bank),
+      onnx: g.toBytes(),
+    },
+    options,
+  );
 }
 
 export interface MatchedFilterEnsembleOptions
@@ -165,7 +166,7 @@ export async function addMatchedFilter(
     latency: strideSize,
     replace,
     parameters: templateParameters(bank),
-    ...(options.states === undefined ? {} : { states: options.states }),
+    states: statesPlacement(options),
     ...(options.snapshotterName === undefined ? {} : { snapshotterName: options.snapshotterName }),
   });
 }

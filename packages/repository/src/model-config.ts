@@ -1,9 +1,12 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import {
   DataType,
   type ModelConfig,
   ModelConfigSchema,
   ModelInstanceGroup_Kind,
+  type ModelSequenceBatching,
+  type ModelSequenceBatching_StateSchema,
   ModelSequenceBatchingSchema,
 } from "@strainflow/proto";
 import { type Datatype, invalidOption } from "@strainflow/series";
@@ -18,6 +21,13 @@ export interface TensorDeclaration {
 /** How a server runs a model of ours. */
 export interface Placement {
   /**
+   * Which of Triton's backends runs it. `onnx` (default): the onnxruntime backend, with implicit states. `python`: the
+   * python backend, where `onnxruntime` and `numpy` of the server's Python do the same with the same numbers: for
+   * servers without an onnxruntime backend. Such a model holds one sequence per instance, and the embedded server does
+   * not run it.
+   */
+  readonly backend?: "onnx" | "python";
+  /**
    * Copies of the model. Default 1. With `direct` scheduling each holds one sequence at a time: as many sequences as
    * are open at once, or the others wait for an END.
    */
@@ -28,13 +38,24 @@ export interface Placement {
    * Threads inside one run, default 1: onnxruntime's own choice doubles the CPU of a server of small models.
    */
   readonly threads?: number;
+  /**
+   * With the python backend: onnxruntime's execution providers by its own names, the first one first. Default:
+   * `CPUExecutionProvider`, on an instance of kind GPU `CUDAExecutionProvider`. One that the server's onnxruntime lacks
+   * fails the load.
+   */
+  readonly executionProviders?: readonly string[];
+  /**
+   * With the python backend: the Python environment that runs it, as the server's machine sees it: a folder, or a
+   * `.tar.gz` of conda-pack; `$$TRITON_MODEL_DIRECTORY` stands for the model's folder. Default: the server's own Python.
+   */
+  readonly environment?: string;
 }
 
 /** How a server keeps the sequences of a stateful model. */
 export interface SequencePlacement extends Placement {
   /**
    * `direct` (default): a sequence owns its instance until END. `oldest`: sequences interleave on one instance, up to
-   * {@link maxSequences}.
+   * {@link maxSequences}; not on the python backend, where an instance holds one.
    */
   readonly scheduling?: "direct" | "oldest";
   /** Sequences open at once on an instance with `oldest` scheduling. Default 16. */
@@ -44,6 +65,21 @@ export interface SequencePlacement extends Placement {
    * shorter than an update of a slow stream.
    */
   readonly maxSequenceIdleMicroseconds?: number;
+}
+
+/**
+ * Placement of the stateful models around a network: what `states` says, on the network's backend and in its environment
+ * where it does not say.
+ */
+export function statesPlacement(
+  options: Pick<Placement, "backend" | "environment"> & { readonly states?: SequencePlacement },
+): SequencePlacement {
+  const { backend, environment } = options;
+  return {
+    ...(backend === undefined ? {} : { backend }),
+    ...(environment === undefined ? {} : { environment }),
+    ...options.states,
+  };
 }
 
 const DATA_TYPES: Readonly<Record<Datatype, DataType>> = {
@@ -78,15 +114,19 @@ export function parametersOf(
   );
 }
 
-/** Configuration of an ONNX model; shapes are whole, with the batch dimension (`max_batch_size` 0). */
-export function onnxConfig(
-  name: string,
-  inputs: readonly TensorDeclaration[],
-  outputs: readonly TensorDeclaration[],
-  placement: Placement,
-  parameters: Readonly<Record<string, string | number>> = {},
+/** What a model takes and gives, whatever runs it; shapes are whole, with the batch dimension (`max_batch_size` 0). */
+export interface ModelTensors {
+  readonly name: string;
+  readonly inputs: readonly TensorDeclaration[];
+  readonly outputs: readonly TensorDeclaration[];
+  readonly parameters?: Readonly<Record<string, string | number>>;
+}
+
+/** Configuration of a model on any backend, which is yet to be named. */
+export function modelConfig(
+  { name, inputs, outputs, parameters = {} }: ModelTensors,
+  { instances = 1, kind = "CPU", threads = 1 }: Placement,
 ): ModelConfig {
-  const { instances = 1, kind = "CPU", threads = 1 } = placement;
   positive(name, "instances", instances);
   positive(name, "threads", threads);
   const declare = ({ name: tensor, type, shape }: TensorDeclaration) => ({
@@ -96,7 +136,6 @@ export function onnxConfig(
   });
   return create(ModelConfigSchema, {
     name,
-    platform: "onnxruntime_onnx",
     input: inputs.map(declare),
     output: outputs.map(declare),
     instanceGroup: [{ count: instances, kind: KINDS[kind] }],
@@ -104,40 +143,35 @@ export function onnxConfig(
   });
 }
 
-/**
- * Gives a configuration sequence batching with one implicit state, `input_<name>` → `output_<name>`, that is zero at
- * every START. This is the form that was seen to work on Triton 2.51 with its onnxruntime backend.
- */
-export function addImplicitState(
-  config: ModelConfig,
+/** Sequence batching of a model, yet without controls and states. @throws `invalid-option` */
+export function sequenceBatching(
+  name: string,
+  { scheduling = "direct", maxSequences = 16, maxSequenceIdleMicroseconds = 10_000_000 }: SequencePlacement,
+): ModelSequenceBatching {
+  positive(name, "maxSequences", maxSequences);
+  positive(name, "maxSequenceIdleMicroseconds", maxSequenceIdleMicroseconds);
+  return create(ModelSequenceBatchingSchema, {
+    maxSequenceIdleMicroseconds: BigInt(maxSequenceIdleMicroseconds),
+    strategyChoice:
+      scheduling === "direct"
+        ? { case: "direct", value: {} }
+        : { case: "oldest", value: { maxCandidateSequences: maxSequences } },
+  });
+}
+
+/** A state as a configuration declares it, `input_<name>` → `output_<name>`, zero at every START. */
+export function implicitState(
   state: TensorDeclaration,
-  placement: SequencePlacement,
-): ModelConfig {
-  const { scheduling = "direct", maxSequences = 16, maxSequenceIdleMicroseconds = 10_000_000 } = placement;
-  positive(config.name, "maxSequences", maxSequences);
-  positive(config.name, "maxSequenceIdleMicroseconds", maxSequenceIdleMicroseconds);
+): MessageInitShape<typeof ModelSequenceBatching_StateSchema> {
   const dims = state.shape.map(BigInt);
   const dataType = DATA_TYPES[state.type];
-  config.schedulingChoice = {
-    case: "sequenceBatching",
-    value: create(ModelSequenceBatchingSchema, {
-      maxSequenceIdleMicroseconds: BigInt(maxSequenceIdleMicroseconds),
-      state: [
-        {
-          inputName: `input_${state.name}`,
-          outputName: `output_${state.name}`,
-          dataType,
-          dims,
-          initialState: [{ name: state.name, dataType, dims, stateData: { case: "zeroData", value: true } }],
-        },
-      ],
-      strategyChoice:
-        scheduling === "direct"
-          ? { case: "direct", value: {} }
-          : { case: "oldest", value: { maxCandidateSequences: maxSequences } },
-    }),
+  return {
+    inputName: `input_${state.name}`,
+    outputName: `output_${state.name}`,
+    dataType,
+    dims,
+    initialState: [{ name: state.name, dataType, dims, stateData: { case: "zeroData", value: true } }],
   };
-  return config;
 }
 
 /** A whole number ≥ 1, or an `invalid-option` error. */

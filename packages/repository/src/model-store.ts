@@ -9,7 +9,10 @@ import { repositoryError } from "./errors.ts";
 export interface ModelStore {
   /** Names of the models, sorted. */
   list(): Promise<readonly string[]>;
-  /** Paths of a model's files, sorted; undefined where there is no such model. */
+  /**
+   * Paths of a model's files and empty folders, sorted; undefined where there is no such model. What is hidden (a name
+   * that begins with `.`) is not part of it.
+   */
   files(model: string): Promise<readonly string[] | undefined>;
   /** Contents of one file; undefined where there is none. */
   read(model: string, path: string): Promise<Uint8Array | undefined>;

@@ -1,15 +1,13 @@
-import type { ModelConfig } from "@strainflow/proto";
 import { invalidOption, type TensorSpec } from "@strainflow/series";
 import { repositoryError } from "./errors.ts";
-import { onnxConfig, type Placement, positive, type TensorDeclaration } from "./model-config.ts";
+import { type Placement, positive, statesPlacement, type TensorDeclaration } from "./model-config.ts";
 import { inspectOnnx, readOnnx } from "./onnx/inspect.ts";
-import type { ModelRepository } from "./repository.ts";
+import { onnxModel } from "./onnx-model.ts";
+import type { Model, ModelRepository } from "./repository.ts";
 import { addStreamingEnsemble, type StreamingEnsembleOptions } from "./streaming-ensemble.ts";
 
 /** A network that takes kernels, made ready for a repository. */
-export interface Network {
-  readonly config: ModelConfig;
-  readonly onnx: Uint8Array;
+export interface Network extends Model {
   /** Name of the input that takes kernels. */
   readonly kernelInput: string;
   readonly kernelSize: number;
@@ -83,8 +81,7 @@ export async function describeNetwork(options: NetworkOptions): Promise<Network>
         : tensor.shape.map((size, i) => (size === -1 && i === 0 ? batchSize : size)),
   });
   return {
-    config: onnxConfig(name, inputs.map(settled), outputs.map(settled), options),
-    onnx,
+    ...onnxModel({ name, inputs: inputs.map(settled), outputs: outputs.map(settled), onnx }, options),
     kernelInput: kernel.name,
     kernelSize,
   };
@@ -100,10 +97,7 @@ export async function addNetwork(
   options: NetworkOptions & { readonly replace?: boolean },
 ): Promise<Network> {
   const network = await describeNetwork(options);
-  await repository.add(
-    { config: network.config, files: { "1/model.onnx": network.onnx } },
-    { replace: options.replace ?? false },
-  );
+  await repository.add(network, { replace: options.replace ?? false });
   return network;
 }
 
@@ -167,12 +161,9 @@ export async function buildStreamingNetwork(options: StreamingNetworkOptions): P
       inferenceSamplingRate,
       `at least ${sampleRate / network.kernelSize}, or there is data between two kernels of ${network.kernelSize} samples`,
     );
-  await repository.add(
-    { config: network.config, files: { "1/model.onnx": network.onnx } },
-    { replace: options.replace ?? false },
-  );
+  await repository.add(network, { replace: options.replace ?? false });
   const { ensembleName = `${name}-stream`, numUpdates, updateSize, latency, snapshotterName } = options;
-  const { aggregatorName, streamInput, states, replace } = options;
+  const { aggregatorName, streamInput, replace } = options;
   await addStreamingEnsemble(repository, {
     name: ensembleName,
     network: name,
@@ -186,7 +177,7 @@ export async function buildStreamingNetwork(options: StreamingNetworkOptions): P
     ...(snapshotterName === undefined ? {} : { snapshotterName }),
     ...(aggregatorName === undefined ? {} : { aggregatorName }),
     ...(streamInput === undefined ? {} : { streamInput }),
-    ...(states === undefined ? {} : { states }),
+    states: statesPlacement(options),
     ...(replace === undefined ? {} : { replace }),
   });
 }

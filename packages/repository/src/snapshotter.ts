@@ -1,6 +1,8 @@
 import { invalidOption } from "@strainflow/series";
-import { addImplicitState, onnxConfig, positive, type SequencePlacement } from "./model-config.ts";
+import { positive, type SequencePlacement } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
+import { onnxModel } from "./onnx-model.ts";
+import { pythonModel } from "./python-model.ts";
 import type { Model } from "./repository.ts";
 
 export interface SnapshotterOptions extends SequencePlacement {
@@ -49,6 +51,27 @@ export function buildSnapshotter(options: SnapshotterOptions): Model {
     shape: [batchSize, size, snapshotSize],
   }));
 
+  const inputs = [{ name: input, type: "FP32", shape: [1, channels, updateSize] }] as const;
+  const parameters = {
+    "strainflow.stride_size": strideSize,
+    "strainflow.batch_size": batchSize,
+    "strainflow.memory": snapshotSize - strideSize,
+  };
+  if (options.backend === "python") {
+    const snapshots = [{ input, outputs: outputs.map((one) => one.name), stride_size: strideSize }];
+    return pythonModel(
+      {
+        name,
+        inputs,
+        outputs,
+        parameters: { ...parameters, "strainflow.snapshots": JSON.stringify(snapshots) },
+        script: "snapshotter",
+        stateful: true,
+      },
+      options,
+    );
+  }
+
   const g = createGraph(name);
   const update = g.input(input, "FP32", [1, channels, updateSize]);
   const state = g.input("input_snapshot", "FP32", stateShape);
@@ -67,21 +90,16 @@ export function buildSnapshotter(options: SnapshotterOptions): Model {
   const wholeSize = snapshotSize - strideSize + updateSize;
   g.output("output_snapshot", cut(whole, wholeSize - snapshotSize, wholeSize), "FP32", stateShape);
 
-  const config = onnxConfig(
-    name,
-    [{ name: input, type: "FP32", shape: [1, channels, updateSize] }],
-    outputs,
-    options,
+  return onnxModel(
     {
-      "strainflow.stride_size": strideSize,
-      "strainflow.batch_size": batchSize,
-      "strainflow.memory": snapshotSize - strideSize,
+      name,
+      inputs,
+      outputs,
       // Our own server copies windows without ONNX Runtime, bit for bit the same; others read past it.
-      "strainflow.native": "snapshotter",
+      parameters: { ...parameters, "strainflow.native": "snapshotter" },
+      onnx: g.toBytes(),
+      states: [{ name: "snapshot", type: "FP32", shape: stateShape }],
     },
+    options,
   );
-  return {
-    config: addImplicitState(config, { name: "snapshot", type: "FP32", shape: stateShape }, options),
-    files: { "1/model.onnx": g.toBytes() },
-  };
 }

@@ -6,7 +6,7 @@ import { ModelConfigSchema } from "@strainflow/proto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseConfig } from "./config-text.ts";
 import { addMatchedFilter } from "./matched-filter.ts";
-import { onnxConfig } from "./model-config.ts";
+import { onnxModel } from "./onnx-model.ts";
 import { createRepository } from "./repository.ts";
 import { addStreamingEnsemble } from "./streaming-ensemble.ts";
 
@@ -67,13 +67,13 @@ describe("a streaming ensemble", () => {
 
   it("puts an averager behind a network that gives series, and counts its reach and delay", async () => {
     const repository = await createRepository(folder);
-    const config = onnxConfig(
-      "cleaner",
-      [{ name: "witnesses", type: "FP32", shape: [8, 3, 4096] }],
-      [{ name: "noise", type: "FP32", shape: [8, 2048] }],
-      {},
-    );
-    await repository.add({ config, files: { "1/model.onnx": "" } });
+    const network = {
+      name: "cleaner",
+      inputs: [{ name: "witnesses", type: "FP32", shape: [8, 3, 4096] }],
+      outputs: [{ name: "noise", type: "FP32", shape: [8, 2048] }],
+      onnx: new Uint8Array(),
+    } as const;
+    await repository.add(onnxModel(network, {}));
     await addStreamingEnsemble(repository, {
       name: "cleaner-stream",
       network: "cleaner",
@@ -100,8 +100,8 @@ describe("a streaming ensemble", () => {
 
   it("refuses a network whose kernels do not fit the channels", async () => {
     const repository = await createRepository(folder);
-    const config = onnxConfig("net", [{ name: "x", type: "FP32", shape: [8, 3, 64] }], [], {});
-    await repository.add({ config, files: { "1/model.onnx": "" } });
+    const inputs = [{ name: "x", type: "FP32", shape: [8, 3, 64] }] as const;
+    await repository.add(onnxModel({ name: "net", inputs, outputs: [], onnx: new Uint8Array() }, {}));
     const options = { name: "s", network: "net", channels: ["H1", "L1"], sampleRate: 64, strideSize: 16 };
     await expect(addStreamingEnsemble(repository, { ...options, kernelInput: "x" })).rejects.toThrow(
       /input x is \[8, 3, 64\]; kernels of H1, L1 need \[batch, 2, kernel\]/,

@@ -74,7 +74,7 @@ export interface StreamingEnsembleOptions {
   readonly aggregatorName?: string;
   /** The ensemble's input. Default `stream`. */
   readonly streamInput?: string;
-  /** How the server keeps the states. */
+  /** How the server keeps the states, and on which backend. */
   readonly states?: SequencePlacement;
   /** Further parameters of the ensemble. */
   readonly parameters?: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 import { invalidOption } from "@strainflow/series";
-import { onnxConfig, type Placement, positive } from "./model-config.ts";
+import { type Placement, positive } from "./model-config.ts";
 import { createGraph } from "./onnx/graph.ts";
+import { onnxModel } from "./onnx-model.ts";
 import type { Model } from "./repository.ts";
 import { addWelch } from "./welch-graph.ts";
 import { addWhitening } from "./whitening-graph.ts";
@@ -150,13 +151,13 @@ export function buildWhitener(options: WhitenerOptions): Model {
     ]),
   );
   g.output(output, g.op("Concat", kernels, { axis: 0 }), "FP32", outputShape);
-  return {
-    config: onnxConfig(
+  return onnxModel(
+    {
       name,
-      [{ name: input, type: "FP32", shape: inputShape }],
-      [{ name: output, type: "FP32", shape: outputShape }],
-      options,
-    ),
-    files: { "1/model.onnx": g.toBytes() },
-  };
+      inputs: [{ name: input, type: "FP32", shape: inputShape }],
+      outputs: [{ name: output, type: "FP32", shape: outputShape }],
+      onnx: g.toBytes(),
+    },
+    options,
+  );
 }
