@@ -29,6 +29,7 @@ const order = [
   "proto",
   "triton",
   "repository",
+  "stores",
   "server",
   "launch",
   "search",
@@ -54,6 +55,8 @@ describe("the packages", () => {
       "onnxruntime-node": ["@strainflow/server"],
       "@grpc/grpc-js": ["@strainflow/server", "@strainflow/triton"],
       uplot: ["@strainflow/dashboard"],
+      "@aws-sdk/client-s3": ["@strainflow/stores"],
+      "google-auth-library": ["@strainflow/stores"],
       commander: ["strainflow"],
     };
     for (const [dependency, allowed] of Object.entries(owners))
