@@ -58,6 +58,7 @@ export {
 } from "./updates.ts";
 export { type BlockWhiten, type BlockWhitenOptions, createBlockWhiten, whiten } from "./whiten.ts";
 export { minimumPhaseTaps, whitenMinimumPhase } from "./whiten-minimum-phase.ts";
+export { createWhitenMinimumPhase, type WhitenMinimumPhaseOptions } from "./whiten-minimum-phase-stream.ts";
 export type { StreamWhitenOptions } from "./whiten-options.ts";
 export { interpolateSpectrum, type SpectrumGrid } from "./whiten-spectrum.ts";
 export { createWhiten, type WhitenOptions } from "./whiten-stream.ts";

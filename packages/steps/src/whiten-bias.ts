@@ -45,23 +45,47 @@ export function whitenBias(options: WhitenBiasOptions): WhitenBias {
 }
 
 function simulate(options: WhitenBiasOptions): WhitenBias {
+  const filter = createWhitenFilter(options);
+  const respond = createResponse(createRealFft(options.fftSize));
+  const taps = new Float64Array(filter.reachSize);
+  let power = 0;
+  let ratio = 0;
+  const runs = simulatePsds(options, (psd) => {
+    filter.design(psd, taps);
+    const response = new Float64Array(psd.length);
+    respond(taps, response);
+    let second = 0;
+    let fourth = 0;
+    for (let k = 0; k < psd.length; k++) {
+      const square = response[k]! * response[k]!;
+      second += square;
+      fourth += square * square;
+    }
+    power += second / psd.length;
+    ratio += fourth / second;
+  });
+  return { whitened: Math.sqrt(runs / power), overWhitened: runs / ratio };
+}
+
+/**
+ * Shows PSDs as they are estimated from seeded white noise whose true one-sided PSD is 1, the same every time.
+ * The array is reused; returns how many there were.
+ */
+export function simulatePsds(
+  options: Omit<WhitenBiasOptions, keyof WhitenFilterOptions> &
+    Pick<WhitenFilterOptions, "sampleRate" | "fftSize">,
+  visit: (psd: Float64Array) => void,
+): number {
   const { sampleRate, fftSize, hopSize, segments } = options;
   const periodogram = createPeriodogram(createTaper("hann", fftSize), sampleRate);
-  const filter = createWhitenFilter(options);
-  const respond = createResponse(createRealFft(fftSize));
   const { bins } = periodogram;
   const noise = new Float64Array((segments - 1) * hopSize + fftSize);
   const rows = Array.from({ length: segments }, () => new Float64Array(bins));
   const psd = new Float64Array(bins);
-  const taps = new Float64Array(filter.reachSize);
-  const response = new Float64Array(bins);
   const random = uniform();
   // A one-sided PSD of 1, so that W is 1 where nothing is biased.
   const amplitude = Math.sqrt((12 * sampleRate) / 2);
-
   const runs = Math.max(4, Math.ceil(SIMULATED_BINS / (bins * segments)));
-  let power = 0;
-  let ratio = 0;
   for (let run = 0; run < runs; run++) {
     for (let n = 0; n < noise.length; n++) noise[n] = amplitude * random();
     rows.forEach((row, i) => {
@@ -69,19 +93,9 @@ function simulate(options: WhitenBiasOptions): WhitenBias {
       periodogram.measure(noise, i * hopSize, mean, row);
     });
     averagePeriodograms(rows, options.average, psd);
-    filter.design(psd, taps);
-    respond(taps, response);
-    let second = 0;
-    let fourth = 0;
-    for (let k = 0; k < bins; k++) {
-      const square = response[k]! * response[k]!;
-      second += square;
-      fourth += square * square;
-    }
-    power += second / bins;
-    ratio += fourth / second;
+    visit(psd);
   }
-  return { whitened: Math.sqrt(runs / power), overWhitened: runs / ratio };
+  return runs;
 }
 
 /** Marsaglia's xorshift32, in [−1/2, 1/2): the same numbers on every machine. J. Stat. Softw. 8 (2003), 14. */

@@ -162,7 +162,8 @@ export function createWhitenCore(options: WhitenCoreOptions): Core & { readonly 
   };
 }
 
-function biasOptions(sizes: StreamWhitenSizes, segments: number): Parameters<typeof whitenBias>[0] {
+/** What the bias of a PSD of `segments` segments depends on. */
+export function biasOptions(sizes: StreamWhitenSizes, segments: number): Parameters<typeof whitenBias>[0] {
   const { sampleRate, fftSize, filterSize, highpass, lowpass, hopSize, average, detrend } = sizes;
   return { sampleRate, fftSize, filterSize, highpass, lowpass, hopSize, average, detrend, segments };
 }

@@ -4,6 +4,44 @@ import { fastSize } from "./overlap-save.ts";
 import type { BlockWhitenOptions } from "./whiten.ts";
 import { createInverseAsd, interpolateSpectrum } from "./whiten-spectrum.ts";
 
+/** Plans the filters of {@link minimumPhaseTaps} for spectra of `psdBins` bins. */
+export function createMinimumPhaseDesign(
+  psdBins: number,
+  options: BlockWhitenOptions,
+): (psd: Float64Array) => Float64Array {
+  const { sampleRate, filterLength = 1, highpass, lowpass } = options;
+  checkSampleRate("whiten", sampleRate);
+  const filterSize = Math.round(filterLength * sampleRate);
+  if (!(filterSize >= 2)) throw invalidOption("whiten", "filterLength", filterLength, "at least two samples");
+  const bins = Math.max(psdBins, filterSize + 1);
+  const inverseAsd = createInverseAsd({ sampleRate, bins, filterSize, highpass, lowpass });
+  const size = 2 * (bins - 1);
+  const fft = createRealFft(size);
+  const re = new Float64Array(bins);
+  const im = new Float64Array(bins);
+  const cepstrum = new Float64Array(size);
+  const scale = Math.sqrt(2 / sampleRate);
+
+  return (psd) => {
+    const amplitude = inverseAsd(interpolateSpectrum(psd, bins, "frequency"));
+    // Where the response is an exact zero, its logarithm is that of rounding noise.
+    const least = amplitude.reduce((largest, a) => Math.max(largest, a), 0) * 1e-18;
+    for (let k = 0; k < bins; k++) re[k] = Math.log(Math.max(amplitude[k]!, least));
+    im.fill(0);
+    fft.inverse(re, im, cepstrum);
+    for (let n = 1; n < size / 2; n++) cepstrum[n] = 2 * cepstrum[n]!;
+    cepstrum.fill(0, size / 2 + 1);
+    fft.forward(cepstrum, re, im);
+    for (let k = 0; k < bins; k++) {
+      const magnitude = Math.exp(re[k]!);
+      re[k] = magnitude * Math.cos(im[k]!);
+      im[k] = magnitude * Math.sin(im[k]!);
+    }
+    fft.inverse(re, im, cepstrum);
+    return cepstrum.slice(0, filterSize).map((tap) => tap * scale);
+  };
+}
+
 /**
  * The causal filter with the magnitude of the whitening filter and the least delay that goes with it:
  * `filterLength` seconds of taps, the first of them on the newest sample.
@@ -12,33 +50,7 @@ import { createInverseAsd, interpolateSpectrum } from "./whiten-spectrum.ts";
  * PSD's own frequencies, or twice the filter's length where those are too few, as ml4gw's `MinimumPhaseWhiten`.
  */
 export function minimumPhaseTaps(psd: Float64Array, options: BlockWhitenOptions): Float64Array {
-  const { sampleRate, filterLength = 1, highpass, lowpass } = options;
-  checkSampleRate("whiten", sampleRate);
-  const filterSize = Math.round(filterLength * sampleRate);
-  if (!(filterSize >= 2)) throw invalidOption("whiten", "filterLength", filterLength, "at least two samples");
-  const bins = Math.max(psd.length, filterSize + 1);
-  const inverseAsd = createInverseAsd({ sampleRate, bins, filterSize, highpass, lowpass });
-  const amplitude = inverseAsd(interpolateSpectrum(psd, bins, "frequency"));
-  const size = 2 * (bins - 1);
-  const fft = createRealFft(size);
-
-  // Where the response is an exact zero, its logarithm is that of rounding noise.
-  const least = amplitude.reduce((largest, a) => Math.max(largest, a), 0) * 1e-18;
-  const re = amplitude.map((a) => Math.log(Math.max(a, least)));
-  const im = new Float64Array(bins);
-  const cepstrum = new Float64Array(size);
-  fft.inverse(re, im, cepstrum);
-  for (let n = 1; n < size / 2; n++) cepstrum[n] = 2 * cepstrum[n]!;
-  cepstrum.fill(0, size / 2 + 1);
-  fft.forward(cepstrum, re, im);
-  for (let k = 0; k < bins; k++) {
-    const magnitude = Math.exp(re[k]!);
-    re[k] = magnitude * Math.cos(im[k]!);
-    im[k] = magnitude * Math.sin(im[k]!);
-  }
-  fft.inverse(re, im, cepstrum);
-  const scale = Math.sqrt(2 / sampleRate);
-  return cepstrum.slice(0, filterSize).map((tap) => tap * scale);
+  return createMinimumPhaseDesign(psd.length, options)(psd);
 }
 
 /**
