@@ -1,5 +1,5 @@
 import { type LaunchedServer, launch, type ServerEvent } from "@strainflow/launch";
-import { addMatchedFilter, createRepository, openRepository } from "@strainflow/repository";
+import { addMatchedFilter, createRepository, openRepository, type Placement } from "@strainflow/repository";
 import type { TemplateMasses } from "@strainflow/search";
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import { connect, type TritonClient, type TritonModel } from "@strainflow/triton";
@@ -40,7 +40,11 @@ export function detectorShape(settings: FileSettings, ifos: readonly string[]): 
 }
 
 /** Writes the built-in detector into a model repository, replacing what is there. */
-export async function buildDetector(path: string, shape: DetectorShape): Promise<void> {
+export async function buildDetector(
+  path: string,
+  shape: DetectorShape,
+  placement: Placement = {},
+): Promise<void> {
   const { ifos, sampleRate, outputsPerSecond, batchSize, templates } = shape;
   const strideSize = sampleRate / outputsPerSecond;
   const repository = await createRepository(path);
@@ -50,6 +54,7 @@ export async function buildDetector(path: string, shape: DetectorShape): Promise
     strideSize,
     batchSize,
     replace: true,
+    ...placement,
   });
 }
 

@@ -24,7 +24,7 @@ export interface AframeEnsembleOptions extends WhiteningChain, Placement {
   readonly streams?: 1 | 2;
   /** See `buildWhitener`. */
   readonly psdWindow?: Float64Array;
-  /** How the server keeps the state. */
+  /** How the server keeps the state. Default: backend, kind and instances as the network's. */
   readonly states?: SequencePlacement;
   /** Write over models that are there. Default false. */
   readonly replace?: boolean;

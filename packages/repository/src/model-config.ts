@@ -68,17 +68,22 @@ export interface SequencePlacement extends Placement {
 }
 
 /**
- * Placement of the stateful models around a network: what `states` says, on the network's backend and in its environment
- * where it does not say.
+ * Placement of the stateful models around a network: what `states` says, and where it does not say, as the network's: its
+ * backend, its environment, its kind and as many instances, so that as many sequences run as there are networks.
  */
-export function statesPlacement(
-  options: Pick<Placement, "backend" | "environment"> & { readonly states?: SequencePlacement },
-): SequencePlacement {
-  const { backend, environment } = options;
+export function statesPlacement({
+  backend,
+  environment,
+  instances,
+  kind,
+  states,
+}: Placement & { readonly states?: SequencePlacement }): SequencePlacement {
   return {
     ...(backend === undefined ? {} : { backend }),
     ...(environment === undefined ? {} : { environment }),
-    ...options.states,
+    ...(instances === undefined ? {} : { instances }),
+    ...(kind === undefined ? {} : { kind }),
+    ...states,
   };
 }
 

@@ -33,7 +33,11 @@ export interface PythonModel extends ModelTensors {
  * @throws `invalid-option` for `oldest` scheduling, which would run several sequences through one instance
  */
 export function pythonModel(model: PythonModel, placement: SequencePlacement): Model {
-  const config = modelConfig(model, placement);
+  // Of these programs, only the one with a graph has anything to do on a GPU.
+  const config = modelConfig(
+    model,
+    model.script === "onnx_model" ? placement : { ...placement, kind: "CPU" },
+  );
   config.backend = "python";
   if (placement.environment !== undefined)
     config.parameters["EXECUTION_ENV_PATH"] = create(ModelParameterSchema, {

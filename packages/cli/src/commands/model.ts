@@ -7,9 +7,10 @@ import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } fro
 import { flagValue } from "../flag-values.ts";
 import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-facts.ts";
 import { makeOutputFolder } from "../output-folder.ts";
+import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
-interface BuildFlags extends DetectorFlags {
+interface BuildFlags extends DetectorFlags, PlacementFlags {
   readonly out: string;
   readonly replace?: boolean;
   readonly json?: boolean;
@@ -20,7 +21,7 @@ interface InspectFlags {
   readonly json?: boolean;
 }
 
-interface AddFlags {
+interface AddFlags extends PlacementFlags {
   readonly repository: string;
   readonly name?: string;
   readonly ifos: string[];
@@ -39,7 +40,8 @@ interface AddFlags {
 const BUILD_EXAMPLE = `
 Example:
   $ strainflow model build --ifos H1,L1 --templates 16 -o models
-  $ strainflow serve --repository models`;
+  $ strainflow serve --repository models
+  $ strainflow model build --backend python -o models     for a Triton without an onnxruntime backend`;
 
 const INSPECT_EXAMPLE = `
 Examples:
@@ -63,7 +65,7 @@ export function addModel(program: Command): void {
     .option("-o, --out <folder>", "the repository", "models")
     .option("--replace", "write over a detector that is there")
     .option("--json", "the result as one JSON object on stdout");
-  addDetectorFlags(build).addHelpText("after", BUILD_EXAMPLE).action(buildModel);
+  addPlacementFlags(addDetectorFlags(build)).addHelpText("after", BUILD_EXAMPLE).action(buildModel);
   model
     .command("inspect")
     .description("what models take, give, keep and stream")
@@ -73,7 +75,7 @@ export function addModel(program: Command): void {
     .option("--json", "one JSON object per model on stdout")
     .addHelpText("after", INSPECT_EXAMPLE)
     .action(inspectModels);
-  model
+  const add = model
     .command("add")
     .description("add a network of your own, with the ensemble that streams into it")
     .argument("<onnx>", "the network, an ONNX file")
@@ -93,9 +95,8 @@ export function addModel(program: Command): void {
     .option("--average <n>", "average over so many kernels", flagValue.whole(1))
     .option("--update-size <n>", "output samples per kernel, with --average", flagValue.whole(1))
     .option("--replace", "write over models that are there")
-    .option("--json", "the result as one JSON object on stdout")
-    .addHelpText("after", ADD_EXAMPLE)
-    .action(addNetworkOf);
+    .option("--json", "the result as one JSON object on stdout");
+  addPlacementFlags(add).addHelpText("after", ADD_EXAMPLE).action(addNetworkOf);
 }
 
 async function buildModel(flags: BuildFlags): Promise<void> {
@@ -108,10 +109,16 @@ async function buildModel(flags: BuildFlags): Promise<void> {
       "model-exists",
       `${flags.out} holds ${DETECTOR} already; --replace writes over it, or choose another folder with -o`,
     );
-  await buildDetector(flags.out, shape);
+  await buildDetector(flags.out, shape, placementOfFlags(flags));
   terminal.say("model", describeShape(shape));
   terminal.say("wrote", flags.out);
-  terminal.record({ type: "built", repository: flags.out, model: DETECTOR, ...shape });
+  terminal.record({
+    type: "built",
+    repository: flags.out,
+    model: DETECTOR,
+    ...shape,
+    ...placementOfFlags(flags),
+  });
 }
 
 async function inspectModels(
@@ -205,6 +212,7 @@ async function addNetworkOf(onnx: string, flags: AddFlags): Promise<void> {
     // Its own, since those of another model have other shapes.
     snapshotterName: `${name}-snapshotter`,
     aggregatorName: `${name}-aggregator`,
+    ...placementOfFlags(flags),
     ...(kernelSize === undefined ? {} : { kernelSize }),
     ...(kernelInput === undefined ? {} : { kernelInput }),
     ...(latency === undefined ? {} : { latency }),
