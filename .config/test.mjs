@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { check } from "./check.mjs";
 import { preparePython } from "./python.mjs";
+import { prepareTriton } from "./triton.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const report = join(root, ".cache", "vitest.json");
@@ -17,6 +18,8 @@ const checks = await check();
 process.stdout.write("── tests ──\n");
 const python = preparePython();
 process.stdout.write(`${python.note}\n`);
+const triton = prepareTriton();
+process.stdout.write(`${triton.note}\n`);
 mkdirSync(dirname(report), { recursive: true });
 rmSync(report, { force: true });
 const { status } = spawnSync(
@@ -28,7 +31,7 @@ const { status } = spawnSync(
     "--reporter=json",
     `--outputFile.json=${report}`,
   ],
-  { cwd: root, stdio: "inherit", env: { ...process.env, ...python.env } },
+  { cwd: root, stdio: "inherit", env: { ...process.env, ...python.env, ...triton.env } },
 );
 
 let tests = { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, testResults: [] };

@@ -1,25 +1,20 @@
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { StrainflowError } from "@strainflow/series";
-import type { ReadyLine, ServerCommand } from "./server-process.ts";
-
-/** What the embedded server's child process is told, as JSON in its first argument. */
-export interface EmbeddedOptions {
-  readonly repository: string;
-  readonly workers?: number;
-  readonly host?: string;
-  readonly grpcPort?: number;
-  readonly httpPort?: number | false;
-}
+import type { EmbeddedLaunch } from "./launch-options.ts";
+import type { OwnCommand } from "./own-process.ts";
+import { portsOf } from "./server-place.ts";
+import type { ServerPlace } from "./server-process.ts";
 
 /** The command that runs the embedded server, on the ports that it had before where there was a before. */
-export function embeddedCommand(options: EmbeddedOptions, ports: ReadyLine | undefined): ServerCommand {
+export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | undefined): OwnCommand {
   const { repository, workers, host = "127.0.0.1", grpcPort = 0, httpPort = 0 } = options;
+  const ports = before === undefined ? { grpc: grpcPort, http: httpPort } : portsOf(before);
   const told = {
     repository: resolve(repository),
     host,
-    grpcPort: portOf(ports?.grpc) ?? grpcPort,
-    httpPort: portOf(ports?.http) ?? httpPort,
+    grpcPort: ports.grpc,
+    httpPort: ports.http,
     ...(workers === undefined ? {} : { workers }),
   };
   return { file: process.execPath, args: [childEntry(), JSON.stringify(told)] };
@@ -35,8 +30,4 @@ function childEntry(): string {
       { cause },
     );
   }
-}
-
-function portOf(address: string | undefined): number | undefined {
-  return address === undefined ? undefined : Number(address.slice(address.lastIndexOf(":") + 1));
 }

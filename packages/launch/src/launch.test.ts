@@ -6,7 +6,8 @@ import { buildSnapshotter, createRepository } from "@strainflow/repository";
 import type { InferCall, InferResponse, StreamingModel } from "@strainflow/series";
 import { type ConnectOptions, connect } from "@strainflow/triton";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type LaunchedServer, type LaunchOptions, launch } from "./launch.ts";
+import { type LaunchedServer, launch } from "./launch.ts";
+import type { EmbeddedLaunch } from "./launch-options.ts";
 import type { ServerEvent } from "./supervise.ts";
 
 const CHANNELS = 2;
@@ -33,7 +34,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function launched(options: Partial<LaunchOptions> = {}): Promise<LaunchedServer> {
+async function launched(options: Partial<EmbeddedLaunch> = {}): Promise<LaunchedServer> {
   const server = await launch({
     runtime: "embedded",
     repository: join(folder, "models"),

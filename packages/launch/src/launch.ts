@@ -1,35 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { invalidOption } from "@strainflow/series";
-import { connect } from "@strainflow/triton";
-import { embeddedCommand } from "./embedded.ts";
-import type { ReadyLine, ServerExit } from "./server-process.ts";
-import { type ServerEvent, type SupervisePolicy, superviseServer } from "./supervise.ts";
-
-export interface LaunchOptions {
-  /** Which server. `embedded`: ours, in a Node process of its own. */
-  readonly runtime: "embedded";
-  /** Folder of the model repository. */
-  readonly repository: string;
-  /** Threads that run models. Default: the server's own. */
-  readonly workers?: number;
-  /** Default 127.0.0.1: nobody else's business. */
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly grpcPort?: number;
-  /** Default 0: any free port. `false`: no HTTP. */
-  readonly httpPort?: number | false;
-  /** Each line that the server writes. Default: none is shown. */
-  readonly log?: (line: string) => void;
-  /** Milliseconds that the server may take to be ready, models loaded. Default 60 000. */
-  readonly readyTimeoutMs?: number;
-  /** Milliseconds that it may take to end in order before it is killed. Default 5000. */
-  readonly stopTimeoutMs?: number;
-  /** Start it again when it dies, on the same ports. Default: not. */
-  readonly supervise?: boolean | Partial<SupervisePolicy>;
-  /** Deaths and restarts. */
-  readonly onEvent?: (event: ServerEvent) => void;
-  /** Gives up starting. */
-  readonly signal?: AbortSignal;
-}
+import type { LaunchOptions } from "./launch-options.ts";
+import { openLog } from "./log-target.ts";
+import type { ServerExit } from "./server-process.ts";
+import { startRuntime } from "./start-runtime.ts";
+import { type SupervisePolicy, superviseServer } from "./supervise.ts";
+import { untilReady } from "./until-ready.ts";
 
 /** A server that was started here, and ends with us. */
 export interface LaunchedServer extends AsyncDisposable {
@@ -37,12 +13,20 @@ export interface LaunchedServer extends AsyncDisposable {
   readonly address: string;
   /** `http://host:port`; absent where the server has none. */
   readonly httpAddress: string | undefined;
-  /** Of the process of now. */
+  /** `http://host:port/metrics`, for Prometheus; absent where the server has none, as the embedded one. */
+  readonly metricsAddress: string | undefined;
+  /** Of the process of now: the server's own, or that of the container engine's client that runs it. */
   readonly pid: number;
   /** How often it was started again. */
   readonly restarts: number;
   /** The server is gone, and no other will be started in its place. */
   readonly exited: Promise<ServerExit>;
+  /**
+   * Resolves when the server is ready: at once, unless it died and is being started again.
+   *
+   * @throws `server-unavailable` after `timeoutMs` (default 60 000); `server-lost` once no other will be started
+   */
+  ready(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void>;
   /** Ends the server; nothing of it is left when this resolves. */
   close(): Promise<void>;
 }
@@ -50,13 +34,16 @@ export interface LaunchedServer extends AsyncDisposable {
 const POLICY: SupervisePolicy = { maxRestarts: 5, windowMs: 60_000, firstPauseMs: 100, longestPauseMs: 5000 };
 
 /**
- * Starts a server and waits until it answers.
+ * Starts a server and waits until it is ready, all models loaded, and has shown that it is the one that was started.
  *
- * @throws `launch-failed` with its last lines if it dies or is not ready in time; no process is left then
+ * It ends with us, also when we are killed, and leaves no process, container, scratch folder or shared memory.
+ *
+ * @throws `launch-failed` with exit code and last lines if it dies, is not ready in time, or another answers in its
+ *   place; `launch-port-taken`; `triton-not-found`; `image-not-found`; `invalid-option`
  *
  * @example
  * ```ts
- * const server = await launch({ runtime: "embedded", repository: "models", supervise: true });
+ * const server = await launch({ runtime: "triton", repository: "models", python: ".venv", supervise: true });
  * const client = await connect(server.address);
  * // …
  * client.close();
@@ -64,36 +51,58 @@ const POLICY: SupervisePolicy = { maxRestarts: 5, windowMs: 60_000, firstPauseMs
  * ```
  */
 export async function launch(options: LaunchOptions): Promise<LaunchedServer> {
-  const { supervise = false, readyTimeoutMs = 60_000, stopTimeoutMs = 5000 } = options;
-  for (const [name, value] of Object.entries({ readyTimeoutMs, stopTimeoutMs }))
-    if (!(value >= 0)) throw invalidOption("launch", name, value, "milliseconds, at least 0");
-  const server = await superviseServer({
-    command: (ports) => embeddedCommand(options, ports),
-    check: (ready) => checkAnswers(ready, readyTimeoutMs),
-    policy: supervise === false ? undefined : { ...POLICY, ...(supervise === true ? {} : supervise) },
-    onEvent: options.onEvent ?? (() => undefined),
-    log: options.log ?? (() => undefined),
-    readyTimeoutMs,
-    stopTimeoutMs,
-    signal: options.signal,
-  });
-  return {
-    address: server.ready.grpc,
-    httpAddress: server.ready.http,
-    get pid() {
-      return server.pid;
-    },
-    get restarts() {
-      return server.restarts;
-    },
-    exited: server.exited,
-    close: () => server.close(),
-    [Symbol.asyncDispose]: () => server.close(),
-  };
-}
-
-/** That the port it named is the server's own is proved by its answer there. */
-async function checkAnswers(ready: ReadyLine, waitMs: number): Promise<void> {
-  const client = await connect(ready.grpc, { waitMs });
-  client.close();
+  const container = options.runtime === "apptainer" || options.runtime === "docker";
+  const { supervise = false, stopTimeoutMs = 5000, waitingIntervalMs = 10_000 } = options;
+  const { readyTimeoutMs = container ? 300_000 : 60_000, onEvent = () => undefined } = options;
+  for (const [name, value] of Object.entries({ readyTimeoutMs, stopTimeoutMs, waitingIntervalMs }))
+    if (!(value >= 0 && value < 2 ** 31))
+      throw invalidOption("launch", name, value, "milliseconds, from 0 to 24 days");
+  const name = `strainflow-${randomBytes(6).toString("hex")}`;
+  const log = await openLog(options.log);
+  let starts = 0;
+  try {
+    const server = await superviseServer({
+      start: (before, signal) =>
+        startRuntime(options, `${name}-${++starts}`, before, {
+          log: log.line,
+          readyTimeoutMs,
+          waitingIntervalMs,
+          signal,
+          onWaiting: (elapsedMs) =>
+            onEvent({
+              kind: "waiting",
+              elapsedMs,
+              message: `still waiting for the server to be ready: ${Math.round(elapsedMs / 1000)} s of ${Math.round(readyTimeoutMs / 1000)} s`,
+            }),
+        }),
+      policy: supervise === false ? undefined : { ...POLICY, ...(supervise === true ? {} : supervise) },
+      onEvent,
+      log: log.line,
+      stopTimeoutMs,
+      signal: options.signal,
+    });
+    const close = async (): Promise<void> => {
+      await server.close();
+      await log.close();
+    };
+    const { grpc, http, metrics } = server.place;
+    return {
+      address: grpc,
+      httpAddress: http,
+      metricsAddress: metrics,
+      get pid() {
+        return server.pid;
+      },
+      get restarts() {
+        return server.restarts;
+      },
+      exited: server.exited,
+      ready: ({ timeoutMs = 60_000, signal } = {}) => untilReady(server, timeoutMs, signal),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }

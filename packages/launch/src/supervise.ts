@@ -1,13 +1,5 @@
 import { StrainflowError } from "@strainflow/series";
-import {
-  describeExit,
-  type ProcessOptions,
-  type ReadyLine,
-  type ServerCommand,
-  type ServerExit,
-  type ServerProcess,
-  startServerProcess,
-} from "./server-process.ts";
+import { describeExit, type ServerExit, type ServerPlace, type ServerProcess } from "./server-process.ts";
 
 /** When and how often a server that died is started again. */
 export interface SupervisePolicy {
@@ -23,25 +15,31 @@ export interface SupervisePolicy {
 
 /** What becomes of a server, for people and for logs. */
 export type ServerEvent =
+  /** It is not ready yet; each 10 s, or `waitingIntervalMs`. */
+  | { readonly kind: "waiting"; readonly elapsedMs: number; readonly message: string }
   | { readonly kind: "ready"; readonly pid: number; readonly restarts: number }
   | { readonly kind: "died"; readonly exit: ServerExit; readonly message: string }
   | { readonly kind: "restarting"; readonly attempt: number; readonly pauseMs: number }
   | { readonly kind: "given-up"; readonly error: Error };
 
-export interface SuperviseOptions extends ProcessOptions {
-  /** The command; after the first start with the ports that it got, so that clients find it again. */
-  readonly command: (ports: ReadyLine | undefined) => ServerCommand;
-  /** Whether the one that answers there is ready and ours. Rejects if not. */
-  readonly check: (ready: ReadyLine) => Promise<void>;
+export interface SuperviseOptions {
+  /** Starts one, ready and ours; after the first at the place that it had, so that clients find it again. */
+  readonly start: (
+    before: ServerPlace | undefined,
+    signal: AbortSignal | undefined,
+  ) => Promise<ServerProcess>;
   /** Absent: a server that dies stays dead. */
   readonly policy?: SupervisePolicy | undefined;
   readonly onEvent: (event: ServerEvent) => void;
+  readonly log: (line: string) => void;
   /** Milliseconds that a server may take to end in order. */
   readonly stopTimeoutMs: number;
+  /** Gives up the first start. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SupervisedServer {
-  readonly ready: ReadyLine;
+  readonly place: ServerPlace;
   /** Of the process of now; of the last one when there is none. */
   readonly pid: number;
   readonly restarts: number;
@@ -55,15 +53,15 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
   const { policy, onEvent } = options;
   let closing = false;
   let restarts = 0;
-  let current = await startChecked(options, undefined);
-  const ready = current.ready;
+  let current = await options.start(undefined, options.signal);
+  const { place } = current;
   const deaths: number[] = [];
   const interrupt = new AbortController();
 
   /** A new process; nothing if this attempt failed. */
   async function restart(): Promise<ServerProcess | undefined> {
     try {
-      return await startChecked({ ...options, signal: interrupt.signal }, ready);
+      return await options.start(place, interrupt.signal);
     } catch (error) {
       if (!closing) options.log(error instanceof Error ? error.message : String(error));
       return undefined;
@@ -99,7 +97,7 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
 
   const exited = watch();
   return {
-    ready,
+    place,
     get pid() {
       return current.pid;
     },
@@ -114,22 +112,6 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
       await exited;
     },
   };
-}
-
-async function startChecked(options: SuperviseOptions, ports: ReadyLine | undefined): Promise<ServerProcess> {
-  const started = await startServerProcess(options.command(ports), options);
-  try {
-    await options.check(started.ready);
-    return started;
-  } catch (cause) {
-    const exit = await started.stop(0);
-    throw new StrainflowError(
-      "launch-failed",
-      `server ${exit.pid} said that it is ready at ${started.ready.grpc}, and does not answer there: ` +
-        (cause instanceof Error ? cause.message : String(cause)),
-      { cause, details: { exit } },
-    );
-  }
 }
 
 function givenUp(deaths: number, { windowMs }: SupervisePolicy, exit: ServerExit): StrainflowError {
