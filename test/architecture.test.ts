@@ -32,6 +32,7 @@ const order = [
   "stores",
   "server",
   "launch",
+  "monitor",
   "search",
   "dashboard",
   "cli",

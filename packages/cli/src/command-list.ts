@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   generate: async () => (await import("./commands/generate.ts")).addGenerate,
   send: async () => (await import("./commands/send.ts")).addSend,
   serve: async () => (await import("./commands/serve.ts")).addServe,
+  monitor: async () => (await import("./commands/monitor.ts")).addMonitor,
   model: async () => (await import("./commands/model.ts")).addModel,
   settings: async () => (await import("./commands/settings.ts")).addSettings,
 };

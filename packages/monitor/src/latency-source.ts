@@ -1,0 +1,44 @@
+/** Latencies of a client, from request to answer, in microseconds. */
+export interface ClientLatency {
+  /** Answers that these are of. */
+  readonly count: number;
+  readonly p50Us: number;
+  readonly p90Us: number;
+  readonly p95Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
+/** Whatever keeps a client's latencies as a histogram: Node's own `createHistogram()`, for one. */
+export interface LatencyHistogram {
+  readonly count: number | bigint;
+  /** @param percentile above 0, to 100 */
+  percentile(percentile: number): number;
+}
+
+/** A client whose latencies stand beside those of the servers. */
+export type LatencySource =
+  | {
+      /** The client's name in all output: a sequence, a deployment. */
+      readonly name: string;
+      /** Asked at each interval; `undefined` while there is nothing to tell. */
+      readonly quantiles: () => ClientLatency | undefined;
+    }
+  | {
+      readonly name: string;
+      readonly histogram: LatencyHistogram;
+      /** What the histogram counts in. Default `"ns"`, as Node's timers do. */
+      readonly unit?: "ns" | "us" | "ms";
+    };
+
+const US_PER: Readonly<Record<"ns" | "us" | "ms", number>> = { ns: 1e-3, us: 1, ms: 1e3 };
+
+/** What a source has to tell now. */
+export function readLatency(source: LatencySource): ClientLatency | undefined {
+  if ("quantiles" in source) return source.quantiles();
+  const { histogram, unit = "ns" } = source;
+  const count = Number(histogram.count);
+  if (count === 0) return undefined;
+  const at = (percentile: number): number => histogram.percentile(percentile) * US_PER[unit];
+  return { count, p50Us: at(50), p90Us: at(90), p95Us: at(95), p99Us: at(99), p999Us: at(99.9) };
+}
