@@ -13,8 +13,11 @@ export {
   secondsToIndex,
   secondsToNs,
 } from "./clock.ts";
+export { castElements, zeroElements } from "./elements.ts";
 export { invalidOption, isStrainflowError, StrainflowError } from "./errors.ts";
+export type { EventItem, EventRecord, UnreadableEvent } from "./event.ts";
 export type { Flow, FlowStage } from "./flow.ts";
+export { bfloat16Bits, float16Bits, fromBfloat16Bits, fromFloat16Bits } from "./half-precision.ts";
 export type {
   InferCall,
   InferListener,
@@ -25,6 +28,7 @@ export type {
   StreamingModel,
   StreamingSpec,
 } from "./infer-stream.ts";
+export type { InferUnary, UnaryOptions } from "./infer-unary.ts";
 export type { Inference, InferenceBlock } from "./inference.ts";
 export type { Reader, Writer } from "./reader.ts";
 export { difference, intersection, type Segment, totalLength, union } from "./segment.ts";
