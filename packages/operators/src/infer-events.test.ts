@@ -57,7 +57,8 @@ class Server implements InferUnary {
 }
 
 function total({ inputs }: Pick<InferRequest, "inputs">): number {
-  return Math.fround([...(inputs["x"]?.data as Float32Array)].reduce((a, b) => a + b, 0));
+  const data = (inputs["x"]?.data ?? []) as Float32Array;
+  return Math.fround(data.reduce((a, b) => a + b, 0));
 }
 
 function sum(request: InferRequest): InferResponse {
