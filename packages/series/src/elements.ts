@@ -64,7 +64,8 @@ export function castElements(datatype: Datatype, samples: Float32Array | Float64
       return Int32Array.from(samples);
     case "UINT64":
     case "INT64": {
-      const whole = datatype === "INT64" ? new BigInt64Array(samples.length) : new BigUint64Array(samples.length);
+      const whole =
+        datatype === "INT64" ? new BigInt64Array(samples.length) : new BigUint64Array(samples.length);
       samples.forEach((sample, i) => {
         whole[i] = BigInt(Math.trunc(sample));
       });

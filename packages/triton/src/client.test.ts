@@ -2,7 +2,8 @@ import { fromText } from "@bufbuild/protobuf/txtpb";
 import { ModelConfigSchema } from "@strainflow/proto";
 import { afterEach, describe, expect, it } from "vitest";
 import { parseAddress } from "./address.ts";
-import { type ConnectOptions, connect, type TritonClient } from "./client.ts";
+import type { TritonClient } from "./client.ts";
+import { type ConnectOptions, connect } from "./connect.ts";
 import { type FakeModel, type FakeOptions, startFakeServer } from "./testing/fake-server.ts";
 import { TRANSPORTS } from "./transport.ts";
 
@@ -201,14 +202,16 @@ describe("connect", () => {
   });
 
   it.each([
-    ["10.0.0.1", "10.0.0.1:8001", false],
-    ["grpc://host.local:9001", "host.local:9001", false],
-    ["grpcs://[::1]:443", "[::1]:443", true],
-  ])("reads the address %s", (text, target, secure) => {
-    expect(parseAddress(text)).toEqual({ text, target, secure });
+    ["10.0.0.1", "grpc", "10.0.0.1:8001", false],
+    ["grpc://host.local:9001", "grpc", "host.local:9001", false],
+    ["grpcs://[::1]:443", "grpc", "[::1]:443", true],
+    ["http://10.0.0.1", "http", "10.0.0.1:8000", false],
+    ["https://host.local:8443/", "http", "host.local:8443", true],
+  ])("reads the address %s", (text, protocol, target, secure) => {
+    expect(parseAddress(text)).toEqual({ text, protocol, target, secure });
   });
 
-  it.each(["", "http://a:1", "a:b", "a:99999", "grpc://a/b"])("refuses the address '%s'", (text) => {
+  it.each(["", "ftp://a:1", "a:b", "a:99999", "grpc://a/b"])("refuses the address '%s'", (text) => {
     expect(() => parseAddress(text)).toThrow(expect.objectContaining({ tag: "invalid-option" }));
   });
 });

@@ -1,42 +1,22 @@
 import {
   GRPCInferenceService,
+  Health,
+  HealthCheckResponse_ServingStatus,
   type ModelConfig,
   type ModelMetadataResponse,
-  type ModelMetadataResponse_TensorMetadata,
   type ModelStatistics,
 } from "@strainflow/proto";
-import {
-  type InferRequest,
-  type InferResponse,
-  invalidOption,
-  isStrainflowError,
-  StrainflowError,
-  type TensorSpec,
-} from "@strainflow/series";
-import { parseAddress } from "./address.ts";
+import { isStrainflowError } from "@strainflow/series";
+import { type CallOptions, callLimits } from "./call-options.ts";
+import { discoverModel, modelConfig } from "./discover-model.ts";
 import type { StreamLimits } from "./infer-call.ts";
-import { createModel, inferOnce, type TritonModel } from "./model.ts";
-import { waitUntilReady } from "./readiness.ts";
-import { createRequestEncoder } from "./request-encoder.ts";
+import { createModel, type ServedModel, type TritonModel } from "./model.ts";
+import { createRepositoryControl, type RepositoryControl } from "./repository-control.ts";
+import type { InferResult, TritonRequest } from "./request.ts";
+import { createServerSettings, type ServerSettings } from "./server-settings.ts";
+import { createServers, type Servers } from "./servers.ts";
+import { type CudaMemory, createCudaMemory, createSystemMemory, type SystemMemory } from "./shared-memory.ts";
 import { type StreamingOverrides, streamingSpec } from "./streaming-spec.ts";
-import { isDatatype } from "./tensor-bytes.ts";
-import type { TransportOptions } from "./transport.ts";
-import { createTransportPool, type TransportPool } from "./transport-pool.ts";
-import { callUnary } from "./unary.ts";
-
-export interface ConnectOptions extends TransportOptions, Partial<StreamLimits> {
-  /** Milliseconds that the server may take to become ready. Default 10 000. */
-  readonly waitMs?: number;
-  /** Milliseconds that a unary call may take. Default 30 000. */
-  readonly callTimeoutMs?: number;
-  /**
-   * TCP connections that streams are dealt to in turn. Default 1: one carries more than one core can encode; more of
-   * them where a balancer stands before several servers.
-   */
-  readonly connections?: number;
-  /** Gives up waiting for the server. */
-  readonly signal?: AbortSignal;
-}
 
 /** What a server says of itself. */
 export interface ServerInfo {
@@ -45,178 +25,208 @@ export interface ServerInfo {
   readonly extensions: readonly string[];
 }
 
-export interface ModelChoice {
+/** One of the servers behind a client. */
+export interface ServerStatus {
+  readonly address: string;
+  /** Whether it answered when it was last asked; of a single server, nobody asks. */
+  readonly healthy: boolean;
+  /** A client of this server alone, on the same connections: it is closed with the other, not by itself. */
+  client(): TritonClient;
+}
+
+/** Which model, and how long to wait for it. */
+export interface ModelQuery extends CallOptions {
   /** Default: whichever the server serves by default. */
   readonly version?: string;
+  /**
+   * Milliseconds that a model which is in the repository may take to be loaded. Default 0: one that is not is an error
+   * (`model-not-ready`) at once.
+   */
+  readonly waitMs?: number;
+}
+
+export interface ModelChoice extends ModelQuery {
   /** What the model's configuration does not say of its streaming. */
   readonly streaming?: StreamingOverrides;
 }
 
-/** A client of one server of Triton's protocol. */
+export interface InferOptions extends CallOptions {
+  /** Default: whichever the server serves by default. */
+  readonly version?: string;
+}
+
+/**
+ * A client of one server of Triton's protocol, or of several that serve the same models: questions and single requests
+ * then go to the healthy ones in turn, each stream and each sequence to one of them, and changes (loading, settings,
+ * shared memory) to all.
+ */
 export interface TritonClient extends AsyncDisposable {
-  /** As given to {@link connect}. */
+  /** As given to `connect`; of several, with commas between. */
   readonly address: string;
   readonly server: ServerInfo;
+  readonly servers: readonly ServerStatus[];
   /**
-   * A model to stream to: its tensors, and from parameters or states how it is streamed.
+   * A model to push a stream through: its tensors, and from parameters or states how it is streamed.
    *
-   * @throws `model-not-found`, `streaming-spec`, `server-unavailable`, `rpc-failed`
+   * @throws `model-not-found`, `model-not-ready`, `streaming-spec`, `server-unavailable`, `rpc-failed`
    */
   model(name: string, choice?: ModelChoice): Promise<TritonModel>;
-  /** One request to any model, outside of any stream. */
-  infer(modelName: string, request: InferRequest, version?: string): Promise<InferResponse>;
-  /** Whether the server answers at all. */
-  isLive(): Promise<boolean>;
+  /**
+   * Any model, for single requests, sessions and streams of one's own.
+   *
+   * @throws `model-not-found`, `model-not-ready`, `server-unavailable`, `rpc-failed`
+   */
+  servedModel(name: string, query?: ModelQuery): Promise<ServedModel>;
+  /**
+   * One request to any model, outside of any stream. Where its metadata are not asked for first, inputs need their
+   * datatype and shape.
+   */
+  infer(modelName: string, request: TritonRequest, options?: InferOptions): Promise<InferResult>;
+  /** Whether a server answers at all. */
+  isLive(options?: CallOptions): Promise<boolean>;
   /** Whether all of its models are ready. */
-  isReady(): Promise<boolean>;
-  isModelReady(name: string, version?: string): Promise<boolean>;
-  modelMetadata(name: string, version?: string): Promise<ModelMetadataResponse>;
-  modelConfig(name: string, version?: string): Promise<ModelConfig>;
-  /** Counters and durations, of one model or of all. */
-  statistics(name?: string, version?: string): Promise<readonly ModelStatistics[]>;
+  isReady(options?: CallOptions): Promise<boolean>;
+  isModelReady(name: string, version?: string, options?: CallOptions): Promise<boolean>;
+  /** By gRPC's own health service: of the server, or of one of its services. */
+  isServing(service?: string, options?: CallOptions): Promise<boolean>;
+  modelMetadata(name: string, version?: string, options?: CallOptions): Promise<ModelMetadataResponse>;
+  modelConfig(name: string, version?: string, options?: CallOptions): Promise<ModelConfig>;
+  /** Counters and durations, of one model or of all. Of one of several servers: ask each of `servers` for its own. */
+  statistics(name?: string, version?: string, options?: CallOptions): Promise<readonly ModelStatistics[]>;
+  readonly repository: RepositoryControl;
+  readonly systemMemory: SystemMemory;
+  readonly cudaMemory: CudaMemory;
+  readonly settings: ServerSettings;
   /** Closes all connections. Streams that are open are lost. */
   close(): void;
 }
 
-/**
- * Connects to a server and waits until it is ready.
- *
- * @param address `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS
- * @throws `server-unavailable`, `aborted`, `invalid-option`
- *
- * @example
- * ```ts
- * const client = await connect("grpc://127.0.0.1:8001");
- * const model = await client.model("matched-filter-stream");
- * ```
- */
-export async function connect(address: string, options: ConnectOptions = {}): Promise<TritonClient> {
-  const target = parseAddress(address);
-  const connections = options.connections ?? 1;
-  if (!Number.isInteger(connections) || connections < 1)
-    throw invalidOption("connect", "connections", connections, "a whole number of at least 1");
-  const pool = createTransportPool(target, connections, options);
-  try {
-    await waitUntilReady(pool, address, options.waitMs ?? 10_000, options.signal);
-    const { name, version, extensions } = await callUnary(
-      pool.first(),
-      GRPCInferenceService.method.serverMetadata,
-      {},
-      options.callTimeoutMs ?? 30_000,
-    );
-    return createClient(pool, address, { name, version, extensions }, options);
-  } catch (error) {
-    pool.close();
-    throw error;
-  }
-}
+const methods = GRPCInferenceService.method;
 
-function createClient(
-  pool: TransportPool,
-  address: string,
+export function createClient(
+  servers: Servers,
   server: ServerInfo,
-  options: ConnectOptions,
+  limits: StreamLimits,
+  callTimeoutMs: number,
 ): TritonClient {
-  const methods = GRPCInferenceService.method;
-  const callTimeoutMs = options.callTimeoutMs ?? 30_000;
-  const limits = streamLimits(options);
+  const address = servers.states.map(({ link }) => link.address).join(",");
 
-  const modelMetadata = (name: string, version = ""): Promise<ModelMetadataResponse> =>
-    callUnary(pool.first(), methods.modelMetadata, { name, version }, callTimeoutMs);
-
-  async function modelConfig(name: string, version = ""): Promise<ModelConfig> {
-    const { config } = await callUnary(pool.first(), methods.modelConfig, { name, version }, callTimeoutMs);
-    if (config === undefined)
-      throw new StrainflowError("rpc-failed", `${address} gave no configuration for model "${name}"`);
-    return config;
-  }
-
-  /** Configurations of an ensemble's steps, and of theirs. */
-  async function stepConfigs(config: ModelConfig, found: Map<string, ModelConfig>): Promise<void> {
-    if (config.schedulingChoice.case !== "ensembleScheduling") return;
-    for (const { modelName } of config.schedulingChoice.value.step) {
-      if (found.has(modelName)) continue;
-      const step = await modelConfig(modelName);
-      found.set(modelName, step);
-      await stepConfigs(step, found);
-    }
-  }
+  const facts = (name: string, { version = "", waitMs = 0, ...options }: ModelQuery) =>
+    servers.ask((link) =>
+      discoverModel(link, name, { timeoutMs: callTimeoutMs, ...options, version, waitMs }),
+    );
 
   return {
     address,
     server,
-    modelMetadata,
-    modelConfig,
-    async model(name, { version: requestedVersion = "", streaming: overrides = {} } = {}) {
-      const [metadata, config] = await Promise.all([
-        modelMetadata(name, requestedVersion),
-        modelConfig(name, requestedVersion),
-      ]);
-      const configs = new Map<string, ModelConfig>();
-      await stepConfigs(config, configs);
-      const inputs = metadata.inputs.map((input) => tensorSpec(name, input));
+    servers: servers.states.map((state) => ({
+      address: state.link.address,
+      get healthy() {
+        return state.healthy;
+      },
+      client: () =>
+        createClient(
+          createServers([{ ...state.link, close: () => undefined }], {}),
+          server,
+          limits,
+          callTimeoutMs,
+        ),
+    })),
+    modelMetadata: (name, version = "", options = {}) =>
+      servers.ask((link) =>
+        link.call(methods.modelMetadata, { name, version }, callLimits(options, callTimeoutMs)),
+      ),
+    modelConfig: (name, version = "", options = {}) =>
+      servers.ask((link) => modelConfig(link, name, version, { timeoutMs: callTimeoutMs, ...options })),
+    async model(name, { streaming: overrides = {}, ...query } = {}) {
+      const { config, configs, inputs, outputs, metadata } = await facts(name, query);
+      const requestedVersion = query.version ?? "";
       return createModel({
-        pool,
+        servers,
         name,
         requestedVersion,
         version: requestedVersion || latest(metadata.versions),
         inputs,
-        outputs: metadata.outputs.map((output) => tensorSpec(name, output)),
+        outputs,
         config,
         streaming: streamingSpec({ config, inputs, configs, overrides }),
         limits,
         callTimeoutMs,
       });
     },
-    infer: async (modelName, request, version = "") =>
-      inferOnce(pool, createRequestEncoder(modelName, version).encode(request), callTimeoutMs),
-    isLive: () =>
-      answers(async () => (await callUnary(pool.first(), methods.serverLive, {}, callTimeoutMs)).live),
-    isReady: () =>
-      answers(async () => (await callUnary(pool.first(), methods.serverReady, {}, callTimeoutMs)).ready),
-    isModelReady: async (name, version = "") =>
-      (await callUnary(pool.first(), methods.modelReady, { name, version }, callTimeoutMs)).ready,
-    statistics: async (name = "", version = "") =>
-      (await callUnary(pool.first(), methods.modelStatistics, { name, version }, callTimeoutMs)).modelStats,
-    close: () => pool.close(),
+    async servedModel(name, query = {}) {
+      const { config, inputs, outputs, metadata } = await facts(name, query);
+      const requestedVersion = query.version ?? "";
+      const version = requestedVersion || latest(metadata.versions);
+      return createModel({
+        servers,
+        name,
+        requestedVersion,
+        version,
+        inputs,
+        outputs,
+        config,
+        limits,
+        callTimeoutMs,
+      });
+    },
+    infer: async (modelName, request, { version = "", ...options } = {}) =>
+      servers.infer(
+        { name: modelName, version, decoupled: false },
+        request,
+        callLimits(options, callTimeoutMs),
+      ),
+    isLive: (options) =>
+      answers(servers, async (link) => {
+        const { live } = await link.call(methods.serverLive, {}, callLimits(options, callTimeoutMs));
+        return live;
+      }),
+    isReady: (options) =>
+      answers(servers, async (link) => {
+        const { ready } = await link.call(methods.serverReady, {}, callLimits(options, callTimeoutMs));
+        return ready;
+      }),
+    isServing: (service = "", options = {}) =>
+      answers(servers, async (link) => {
+        const limits = callLimits(options, callTimeoutMs);
+        const { status } = await link.call(Health.method.check, { service }, limits);
+        return status === HealthCheckResponse_ServingStatus.SERVING;
+      }),
+    isModelReady: async (name, version = "", options = {}) => {
+      const limits = callLimits(options, callTimeoutMs);
+      const { ready } = await servers.ask((link) => link.call(methods.modelReady, { name, version }, limits));
+      return ready;
+    },
+    async statistics(name = "", version = "", options = {}) {
+      const limits = callLimits(options, callTimeoutMs);
+      const { modelStats } = await servers.ask((link) =>
+        link.call(methods.modelStatistics, { name, version }, limits),
+      );
+      return modelStats;
+    },
+    repository: createRepositoryControl(servers, callTimeoutMs),
+    systemMemory: createSystemMemory(servers, callTimeoutMs),
+    cudaMemory: createCudaMemory(servers, callTimeoutMs),
+    settings: createServerSettings(servers, callTimeoutMs),
+    close: () => servers.close(),
     async [Symbol.asyncDispose]() {
-      pool.close();
+      servers.close();
     },
   };
 }
 
 /** What a server says, or `false` if it says nothing. */
-async function answers(ask: () => Promise<boolean>): Promise<boolean> {
+async function answers(
+  servers: Servers,
+  question: (link: Servers["states"][number]["link"]) => Promise<boolean>,
+): Promise<boolean> {
   try {
-    return await ask();
+    return await servers.ask(question);
   } catch (error) {
-    if (isStrainflowError(error, "server-unavailable")) return false;
+    if (isStrainflowError(error, "server-unavailable") || isStrainflowError(error, "deadline-exceeded"))
+      return false;
     throw error;
   }
-}
-
-function streamLimits(options: ConnectOptions): StreamLimits {
-  const limits = {
-    maxBytesInFlight: options.maxBytesInFlight ?? 64 * 1024 * 1024,
-    maxQueued: options.maxQueued ?? 16,
-    responseTimeoutMs: options.responseTimeoutMs ?? 30_000,
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-  };
-  for (const [name, value] of Object.entries(limits))
-    if (!(value >= 1)) throw invalidOption("connect", name, value, "a number of at least 1");
-  return limits;
-}
-
-function tensorSpec(
-  modelName: string,
-  { name, datatype, shape }: ModelMetadataResponse_TensorMetadata,
-): TensorSpec {
-  if (!isDatatype(datatype))
-    throw new StrainflowError(
-      "rpc-failed",
-      `model "${modelName}" has a tensor "${name}" of unknown datatype "${datatype}"`,
-    );
-  return { name, datatype, shape: shape.map(Number) };
 }
 
 /** The highest of the version numbers. */

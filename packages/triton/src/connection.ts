@@ -6,6 +6,7 @@ import {
   type SecureClientSessionOptions,
 } from "node:http2";
 import type { Address } from "./address.ts";
+import type { NodeTlsOptions } from "./credentials.ts";
 import { lostFailure } from "./grpc-status.ts";
 
 /** An HTTP/2 connection that is made when it is needed, and made again when it was lost. */
@@ -31,13 +32,13 @@ interface Open {
   streams: number;
 }
 
-export function createConnection(address: Address, rootCertificates: Uint8Array | undefined): Connection {
+export function createConnection(address: Address, tls: NodeTlsOptions): Connection {
   const url = `${address.secure ? "https" : "http"}://${address.target}`;
   const options: SecureClientSessionOptions = {
     settings: { initialWindowSize: WINDOW_SIZE, enablePush: false },
     // In megabytes: what is in flight is bounded by the streams' own credits.
     maxSessionMemory: 4096,
-    ...(rootCertificates === undefined ? {} : { ca: Buffer.from(rootCertificates) }),
+    ...tls,
   };
   let current: Open | undefined;
   let opening: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-import type { ModelConfig, ModelSequenceBatching_State } from "@strainflow/proto";
+import type { ModelConfig, ModelEnsembling_Step, ModelSequenceBatching_State } from "@strainflow/proto";
 
 /** What the configuration of a model, or of the steps of an ensemble, says about an input that is streamed. */
 export interface DerivedStream {
@@ -15,8 +15,13 @@ export interface DerivedStream {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Configurations by model name: the model's own and those of its steps, also of nested ensembles. */
+/** Configurations by {@link stepKey}: those of an ensemble's steps, also of nested ensembles. */
 export type Configs = ReadonlyMap<string, ModelConfig>;
+
+/** A step's model, and its version where the step names one: two steps may be two versions of one model. */
+export function stepKey({ modelName, modelVersion }: ModelEnsembling_Step): string {
+  return modelVersion > 0n ? `${modelName}/${modelVersion}` : modelName;
+}
 
 /**
  * The inputs that a snapshotter takes its updates from.
@@ -53,7 +58,7 @@ function streamsOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<str
   const inside = new Set([...outer, config.name]);
   const found: DerivedStream[] = [];
   for (const step of config.schedulingChoice.value.step) {
-    const model = configs.get(step.modelName);
+    const model = configs.get(stepKey(step));
     if (model === undefined || inside.has(step.modelName)) continue;
     for (const stream of streamsOf(model, configs, inside)) {
       const input = step.inputMap[stream.input];
@@ -68,7 +73,7 @@ function averagingOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<s
   const inside = new Set([...outer, config.name]);
   let all = NO_AVERAGING;
   for (const step of config.schedulingChoice.value.step) {
-    const model = configs.get(step.modelName);
+    const model = configs.get(stepKey(step));
     if (model === undefined || inside.has(step.modelName)) continue;
     const one = averagingOf(model, configs, inside);
     if (one === NO_AVERAGING) continue;

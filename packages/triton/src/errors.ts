@@ -1,4 +1,5 @@
 import { StrainflowError } from "@strainflow/series";
+import type { GrpcStatus } from "./grpc-status.ts";
 
 /** Why a stream was given up. */
 export type LostReason =
@@ -59,4 +60,60 @@ export function malformedResponse(message: string, details: Record<string, unkno
 /** `invalid-request`: a request that cannot be put on the wire. */
 export function invalidRequest(message: string, details: Record<string, unknown> = {}): StrainflowError {
   return new StrainflowError("invalid-request", message, { details });
+}
+
+/** What a call was about, for its errors. */
+export interface CallFacts {
+  readonly modelName?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly sequenceId?: bigint | string | undefined;
+}
+
+interface FailureFacts {
+  readonly address: string;
+  readonly method: string;
+  readonly status: GrpcStatus;
+  readonly serverMessage: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly cause?: unknown;
+}
+
+const NO_MODEL = /unknown model|has no available versions|is not found/i;
+
+/**
+ * The error of a call that failed: `aborted` (by its signal), `model-not-found` (NOT_FOUND, about a model),
+ * `deadline-exceeded` (no answer in time), `server-unavailable` (UNAVAILABLE), `rpc-failed` (any other status). The
+ * status is in `details.status`, the server's own words in `details.serverMessage`, and beside them the model, request
+ * and sequence that the call was about.
+ */
+export function callFailed(failure: FailureFacts, facts: CallFacts): StrainflowError {
+  const { address, method, status, serverMessage, signal, cause } = failure;
+  const { modelName, requestId, sequenceId } = facts;
+  const about = [
+    modelName === undefined || modelName === "" ? "" : ` for model "${modelName}"`,
+    requestId === undefined || requestId === "" ? "" : `, request ${requestId}`,
+    sequenceId === undefined ? "" : `, sequence ${sequenceId}`,
+  ].join("");
+  return new StrainflowError(
+    signal?.aborted ? "aborted" : tagOf(status, serverMessage),
+    `${method}${about} at ${address}: ${serverMessage} (${status})`,
+    {
+      cause: signal?.aborted ? signal.reason : cause,
+      details: { address, method, status, serverMessage, modelName, requestId, sequenceId },
+    },
+  );
+}
+
+function tagOf(status: GrpcStatus, message: string): string {
+  switch (status) {
+    case "NOT_FOUND":
+      return NO_MODEL.test(message) ? "model-not-found" : "rpc-failed";
+    case "DEADLINE_EXCEEDED":
+      return "deadline-exceeded";
+    case "UNAVAILABLE":
+      // Triton's word for what it was told not to do: it is there, and will not.
+      return /polling is enabled/.test(message) ? "rpc-failed" : "server-unavailable";
+    default:
+      return "rpc-failed";
+  }
 }

@@ -1,3 +1,5 @@
+import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
+
 /*
  * Messages inside an HTTP/2 stream: a flag byte (1: compressed), a big-endian length of four bytes, the message.
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
@@ -36,9 +38,32 @@ export function writePrefix(target: Buffer, size: number): void {
   target.writeUInt32BE(size, 1);
 }
 
+/** A message compressed, with its prefix. In one go: messages of a stream keep their order. */
+export function compressed(parts: FramedMessage, coding: "gzip" | "deflate"): FramedMessage {
+  const message = unframed(parts);
+  const packed = coding === "gzip" ? gzipSync(message, FAST) : deflateSync(message, FAST);
+  const prefix = Buffer.allocUnsafe(PREFIX_SIZE);
+  writePrefix(prefix, packed.length);
+  prefix[0] = 1;
+  return [prefix, packed];
+}
+
+/* Floats gain nothing from more effort than the least. */
+const FAST = { level: 1 };
+
+/** What undoes a peer's `grpc-encoding`; nothing where it is none that we know. */
+export function decompressor(
+  coding: string | string[] | undefined,
+): ((message: Buffer) => Buffer) | undefined {
+  if (coding === "gzip") return (message) => gunzipSync(message);
+  return coding === "deflate" ? (message) => inflateSync(message) : undefined;
+}
+
 /** Puts messages together from the chunks in which they come. */
 export interface FrameReader {
-  /** `false` on a compressed message: none was asked for, and what follows makes no sense. */
+  /** Undoes the compression of messages that say they are compressed. */
+  decompress: ((message: Buffer) => Buffer) | undefined;
+  /** `false` on a message that cannot be decompressed: what follows makes no sense. */
   push(chunk: Buffer): boolean;
   /** Whether a message has begun and not ended. */
   readonly isPartial: boolean;
@@ -53,12 +78,30 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
   let buffered = 0;
   /** Bytes that `chunks` must hold before there is something to do. */
   let wanted = PREFIX_SIZE;
+  let decompress: FrameReader["decompress"];
+
+  function give(flag: number | undefined, message: Buffer): boolean {
+    if (flag === 0) {
+      onMessage(message);
+      return true;
+    }
+    if (flag !== 1 || decompress === undefined) return false;
+    let plain: Buffer;
+    try {
+      plain = decompress(message);
+    } catch {
+      return false;
+    }
+    onMessage(plain);
+    return true;
+  }
 
   /** Gives every message that is complete in `bytes`, and keeps the rest. */
   function consume(bytes: Buffer): boolean {
     let at = 0;
     while (bytes.length - at >= PREFIX_SIZE) {
-      if (bytes[at] !== 0) return false;
+      const flag = bytes[at];
+      if (flag !== 0 && decompress === undefined) return false;
       const end = at + PREFIX_SIZE + bytes.readUInt32BE(at + 1);
       if (end > bytes.length) {
         keep(bytes.subarray(at), end - at);
@@ -66,7 +109,7 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
       }
       const message = bytes.subarray(at + PREFIX_SIZE, end);
       at = end;
-      onMessage(message);
+      if (!give(flag, message)) return false;
     }
     keep(bytes.subarray(at), PREFIX_SIZE);
     return true;
@@ -79,6 +122,12 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
   }
 
   return {
+    get decompress() {
+      return decompress;
+    },
+    set decompress(next) {
+      decompress = next;
+    },
     push(chunk) {
       if (buffered === 0) return consume(chunk);
       chunks.push(chunk);
@@ -88,7 +137,7 @@ export function createFrameReader(onMessage: (message: Buffer) => void): FrameRe
       const excess = buffered - wanted;
       const frame = joinAligned(chunks, wanted);
       keep(NOTHING, PREFIX_SIZE);
-      onMessage(frame.subarray(PREFIX_SIZE));
+      if (!give(frame[0], frame.subarray(PREFIX_SIZE))) return false;
       return excess === 0 || consume(chunk.subarray(chunk.length - excess));
     },
     get isPartial() {

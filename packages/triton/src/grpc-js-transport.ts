@@ -8,9 +8,17 @@ import {
 } from "@grpc/grpc-js";
 import { StrainflowError } from "@strainflow/series";
 import type { Address } from "./address.ts";
+import { headerSource, tlsOptions } from "./credentials.ts";
 import { unframed } from "./grpc-frames.ts";
-import { codeFailure, type GrpcFailure, grpcFailure, lostFailure } from "./grpc-status.ts";
-import { STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
+import {
+  ABORTED,
+  abortedFailure,
+  codeFailure,
+  type GrpcFailure,
+  grpcFailure,
+  lostFailure,
+} from "./grpc-status.ts";
+import { type Compression, STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
 
 /*
  * - Messages have no limit: an update is as large as it is.
@@ -32,6 +40,9 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.primary_user_agent": "strainflow-triton",
 };
 
+/* grpc-js's own numbers of them. */
+const COMPRESSION_NUMBERS: Readonly<Record<Compression, number>> = { deflate: 1, gzip: 2 };
+
 type Call = ReturnType<ChannelInterface["createCall"]>;
 
 /**
@@ -45,28 +56,34 @@ export function createGrpcJsTransport(
   options: TransportOptions,
   onDiscard: () => void,
 ): Transport {
-  const roots = options.rootCertificates;
+  const { ca = null, key = null, cert = null, servername } = tlsOptions(options);
   const client = new Client(
     address.target,
-    address.secure
-      ? credentials.createSsl(roots === undefined ? null : Buffer.from(roots))
-      : credentials.createInsecure(),
-    { ...CHANNEL_OPTIONS, ...options.channelOptions },
+    address.secure ? credentials.createSsl(ca, key, cert) : credentials.createInsecure(),
+    {
+      ...CHANNEL_OPTIONS,
+      ...(servername === undefined ? {} : { "grpc.ssl_target_name_override": servername }),
+      ...(options.compression === undefined
+        ? {}
+        : { "grpc.default_compression_algorithm": COMPRESSION_NUMBERS[options.compression] }),
+      ...options.channelOptions,
+    },
   );
-  const metadata = metadataOf(options.headers ?? {});
+  const source = headerSource(options);
   const calls = new Set<Call>();
   let closed = false;
 
   function start(
     path: string,
     deadline: number,
+    headers: Readonly<Record<string, string>> | undefined,
     onMessage: (message: Buffer) => void,
     onClosed: (failure: GrpcFailure | undefined) => void,
   ): Call {
     if (closed) throw lostFailure("the connection was given up");
     const call = client.getChannel().createCall(path, deadline, null, null, null);
     calls.add(call);
-    call.start(metadata, {
+    call.start(metadataOf({ ...source.current(), ...headers }), {
       onReceiveMetadata() {},
       onReceiveMessage(message: Buffer) {
         onMessage(message);
@@ -88,8 +105,9 @@ export function createGrpcJsTransport(
 
   return {
     address: address.text,
-    ready: (limitMs) =>
-      new Promise((resolve, reject) => {
+    async ready(limitMs) {
+      await source.refresh();
+      await new Promise<void>((resolve, reject) => {
         client.waitForReady(Date.now() + limitMs, (cause) => {
           if (cause === undefined) resolve();
           else
@@ -101,9 +119,10 @@ export function createGrpcJsTransport(
               ),
             );
         });
-      }),
+      });
+    },
     stream(events) {
-      const call = start(STREAM_PATH, Number.POSITIVE_INFINITY, events.message, events.closed);
+      const call = start(STREAM_PATH, Number.POSITIVE_INFINITY, undefined, events.message, events.closed);
       return {
         // One at a time: until the connection is there, the call has room for one.
         write(message) {
@@ -114,21 +133,29 @@ export function createGrpcJsTransport(
         cancel: () => call.cancelWithStatus(status.CANCELLED, "given up by the client"),
       };
     },
-    async unary(path, message, timeoutMs) {
+    async unary(path, message, { timeoutMs, signal, headers }) {
+      await source.refresh();
       return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(abortedFailure());
         let response: Buffer | undefined;
         const call = start(
           path,
           Date.now() + timeoutMs,
+          headers,
           (bytes) => {
             response = bytes;
           },
           (failure) => {
+            signal?.removeEventListener("abort", abort);
             if (failure !== undefined) reject(failure);
             else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
             else resolve(response);
           },
         );
+        function abort(): void {
+          call.cancelWithStatus(status.CANCELLED, ABORTED);
+        }
+        signal?.addEventListener("abort", abort);
         call.sendMessageWithContext({}, unframed(message));
         call.halfClose();
       });

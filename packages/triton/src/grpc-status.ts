@@ -39,6 +39,13 @@ export function lostFailure(details: string): GrpcFailure {
   return grpcFailure("UNAVAILABLE", details);
 }
 
+/** What a call says that its own caller has given up. */
+export const ABORTED = "given up by the caller";
+
+export function abortedFailure(): GrpcFailure {
+  return grpcFailure("CANCELLED", ABORTED);
+}
+
 export function isGrpcFailure(error: unknown): error is GrpcFailure {
   return error instanceof Error && "status" in error && "details" in error;
 }

@@ -2,8 +2,10 @@ import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from
 import { StrainflowError } from "@strainflow/series";
 import type { Address } from "./address.ts";
 import { createConnection } from "./connection.ts";
-import { createFrameReader, type FramedMessage } from "./grpc-frames.ts";
+import { headerSource, tlsOptions } from "./credentials.ts";
+import { compressed, createFrameReader, decompressor, type FramedMessage } from "./grpc-frames.ts";
 import {
+  abortedFailure,
   type GrpcFailure,
   grpcFailure,
   httpFailure,
@@ -14,7 +16,7 @@ import {
 import { STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
 
 /**
- * gRPC on Node's own HTTP/2. What it does not have: proxies, keepalive, compression, retries.
+ * gRPC on Node's own HTTP/2. What it does not have: proxies, keepalive, retries.
  *
  * @param onDiscard told once, when the connection is given up
  */
@@ -23,7 +25,15 @@ export function createHttp2Transport(
   options: TransportOptions,
   onDiscard: () => void,
 ): Transport {
-  const connection = createConnection(address, options.rootCertificates);
+  const connection = createConnection(address, tlsOptions(options));
+  const source = headerSource(options);
+  const { compression } = options;
+  const coding: OutgoingHttpHeaders =
+    compression === undefined
+      ? {}
+      : { "grpc-encoding": compression, "grpc-accept-encoding": "identity,deflate,gzip" };
+  const packed = (message: FramedMessage): FramedMessage =>
+    compression === undefined ? message : compressed(message, compression);
   let discarded = false;
 
   const request = (path: string, extra?: OutgoingHttpHeaders): ClientHttp2Stream =>
@@ -33,13 +43,15 @@ export function createHttp2Transport(
       "content-type": "application/grpc",
       te: "trailers",
       "user-agent": "strainflow-triton",
-      ...options.headers,
+      ...coding,
+      ...source.current(),
       ...extra,
     });
 
   return {
     address: address.text,
     async ready(limitMs) {
+      await source.refresh();
       try {
         await connection.ready(limitMs);
       } catch (cause) {
@@ -55,24 +67,31 @@ export function createHttp2Transport(
       follow(stream, events.message, events.closed);
       stream.on("drain", events.drain);
       return {
-        write: (message) => writeMessage(stream, message),
+        write: (message) => writeMessage(stream, packed(message)),
         end: () => stream.end(),
         cancel: () => cancel(stream),
       };
     },
-    async unary(path, message, timeoutMs) {
+    async unary(path, message, { timeoutMs, signal, headers }) {
       const started = performance.now();
+      await source.refresh();
       await connection.attempt(timeoutMs).catch((cause: unknown) => {
         throw lostFailure(cause instanceof Error ? cause.message : String(cause));
       });
       const leftMs = Math.max(1, Math.round(timeoutMs - (performance.now() - started)));
-      const stream = request(path, { "grpc-timeout": `${leftMs}m` });
+      if (signal?.aborted) throw abortedFailure();
+      const stream = request(path, { ...headers, "grpc-timeout": grpcTimeout(leftMs) });
       return new Promise((resolve, reject) => {
         let response: Buffer | undefined;
         const timer = setTimeout(() => {
           cancel(stream);
           reject(grpcFailure("DEADLINE_EXCEEDED", `no answer within ${timeoutMs} ms`));
         }, leftMs);
+        const abort = (): void => {
+          cancel(stream);
+          reject(abortedFailure());
+        };
+        signal?.addEventListener("abort", abort);
         follow(
           stream,
           (bytes) => {
@@ -80,12 +99,13 @@ export function createHttp2Transport(
           },
           (failure) => {
             clearTimeout(timer);
+            signal?.removeEventListener("abort", abort);
             if (failure !== undefined) reject(failure);
             else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
             else resolve(response);
           },
         );
-        writeMessage(stream, message);
+        writeMessage(stream, packed(message));
         stream.end();
       });
     },
@@ -97,6 +117,11 @@ export function createHttp2Transport(
     },
     close: () => connection.close("at once"),
   };
+}
+
+/** At most eight digits, says gRPC: hours and days are told in seconds. */
+function grpcTimeout(ms: number): string {
+  return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.round(ms / 1000))}S`;
 }
 
 /* Node's own limit, 16 KiB, would let one update at a time into the stream. */
@@ -130,6 +155,7 @@ function follow(
   const { session } = stream;
   const frames = createFrameReader(onMessage);
   stream.on("response", (headers) => {
+    frames.decompress = decompressor(headers["grpc-encoding"]);
     if (headers["grpc-status"] !== undefined) status = headers;
     else if (headers[":status"] !== 200) failure = httpFailure(headers[":status"] ?? 0);
   });
@@ -138,7 +164,7 @@ function follow(
   });
   stream.on("data", (chunk: Buffer) => {
     if (over || frames.push(chunk)) return;
-    failure = grpcFailure("INTERNAL", "the server sent a compressed message, and none was asked for");
+    failure = grpcFailure("INTERNAL", "the server sent a compressed message that cannot be read");
     cancel(stream);
   });
   stream.on("error", (error) => {

@@ -3,6 +3,8 @@ export interface PendingRequest {
   readonly id: string;
   readonly size: number;
   readonly sequenceId: bigint | string | undefined;
+  /** `performance.now()` of `send`. */
+  readonly sentAt: number;
 }
 
 /** What a stream has sent and not got an answer to, in order. */
@@ -18,6 +20,8 @@ export interface InFlight {
    * (answers come in the order of requests).
    */
   settle(id: string): PendingRequest | undefined;
+  /** The request that an answer belongs to, without taking it out. */
+  find(id: string): PendingRequest | undefined;
 }
 
 export function createInFlight(): InFlight {
@@ -27,6 +31,7 @@ export function createInFlight(): InFlight {
     for (const request of pending.values()) return request;
     return undefined;
   };
+  const find = (id: string): PendingRequest | undefined => (id === "" ? oldest() : pending.get(id));
   return {
     get count() {
       return pending.size;
@@ -42,8 +47,9 @@ export function createInFlight(): InFlight {
       pending.set(request.id, request);
       bytes += request.size;
     },
+    find,
     settle(id) {
-      const request = id === "" ? oldest() : pending.get(id);
+      const request = find(id);
       if (request === undefined) return undefined;
       pending.delete(request.id);
       bytes -= request.size;

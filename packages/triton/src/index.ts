@@ -1,13 +1,43 @@
-export {
-  type ConnectOptions,
-  connect,
-  type ModelChoice,
-  type ServerInfo,
-  type TritonClient,
+export type { CallOptions } from "./call-options.ts";
+export { type ClassScore, parseClasses } from "./classes.ts";
+export type {
+  InferOptions,
+  ModelChoice,
+  ModelQuery,
+  ServerInfo,
+  ServerStatus,
+  TritonClient,
 } from "./client.ts";
+export { type ConnectOptions, connect } from "./connect.ts";
+export type { BearerToken, CredentialOptions } from "./credentials.ts";
 export type { EndOutcome } from "./end-sequence.ts";
 export type { LostReason } from "./errors.ts";
 export type { StreamLimits } from "./infer-call.ts";
-export type { TritonModel } from "./model.ts";
+export type { InferSession, SessionOptions, SessionRequestOptions } from "./infer-session.ts";
+export type { LatencyProfile } from "./latency-profile.ts";
+export type { ModelRequest, ServedModel, TritonModel } from "./model.ts";
+export type { IndexEntry, LoadOptions, RepositoryControl, UnloadOptions } from "./repository-control.ts";
+export type {
+  InferResult,
+  InputValue,
+  OutputChoice,
+  ParameterValue,
+  RequestTensor,
+  SharedMemory,
+  SharedTensor,
+  TextTensor,
+  TritonCall,
+  TritonListener,
+  TritonRequest,
+} from "./request.ts";
+export type { HealthOptions } from "./server-health.ts";
+export type { LogSettings, ServerSettings, TraceSettings } from "./server-settings.ts";
+export type {
+  CudaMemory,
+  CudaRegion,
+  SharedMemoryControl,
+  SystemMemory,
+  SystemRegion,
+} from "./shared-memory.ts";
 export type { StreamingOverrides } from "./streaming-spec.ts";
-export type { TransportOptions } from "./transport.ts";
+export type { Compression, TransportName, TransportOptions } from "./transport.ts";

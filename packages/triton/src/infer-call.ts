@@ -1,7 +1,8 @@
-import type { InferCall, InferListener, InferRequest } from "@strainflow/series";
 import { inferRefused, invalidRequest, type LostReason, streamLost } from "./errors.ts";
 import { type FramedMessage, framedSize } from "./grpc-frames.ts";
 import { createInFlight } from "./in-flight.ts";
+import type { LatencyBook } from "./latency-profile.ts";
+import type { InferResult, TritonCall, TritonListener, TritonRequest } from "./request.ts";
 import type { RequestEncoder } from "./request-encoder.ts";
 import type { DecodedResponse, ResponseDecoder } from "./response-decoder.ts";
 import type { Transport, TransportCall } from "./transport.ts";
@@ -34,11 +35,15 @@ interface CallOptions {
   readonly encoder: RequestEncoder;
   readonly decoder: ResponseDecoder;
   readonly limits: StreamLimits;
-  readonly listener: InferListener;
+  readonly listener: TritonListener;
+  /** A request may have many responses; the last one says so. */
+  readonly decoupled?: boolean;
+  readonly latencies?: LatencyBook | undefined;
 }
 
 /** One `ModelStreamInfer` call. */
-export function openInferCall(options: CallOptions): InferCall {
+export function openInferCall(options: CallOptions): TritonCall {
+  const { decoupled = false, latencies } = options;
   const { transport, modelName, encoder, decoder, limits, listener } = options;
   const inFlight = createInFlight();
   const watchdog = createWatchdog(limits.responseTimeoutMs, () =>
@@ -112,21 +117,26 @@ export function openInferCall(options: CallOptions): InferCall {
       lose("malformed", cause instanceof Error ? cause.message : String(cause), cause);
       return;
     }
-    const request = inFlight.settle(response.id);
+    const { outputs, refusal, modelName: answering, modelVersion, parameters } = response;
+    const final =
+      !decoupled ||
+      refusal !== "" ||
+      response.error !== undefined ||
+      parameters.triton_final_response === true;
+    const request = final ? inFlight.settle(response.id) : inFlight.find(response.id);
     watchdog.progress();
     if (inFlight.count === 0) watchdog.rest();
+    if (request === undefined && decoupled) return;
+    if (final && request !== undefined)
+      latencies?.record(request.sequenceId, performance.now() - request.sentAt);
     const id = response.id === "" ? (request?.id ?? "") : response.id;
-    const { outputs, refusal } = response;
-    if (refusal !== "") {
-      const error = inferRefused({
-        modelName,
-        requestId: id,
-        sequenceId: request?.sequenceId,
-        message: refusal,
-      });
-      listener.response({ id, outputs, error });
-    } else if (response.error !== undefined) listener.response({ id, outputs, error: response.error });
-    else listener.response({ id, outputs });
+    const error =
+      refusal === ""
+        ? response.error
+        : inferRefused({ modelName, requestId: id, sequenceId: request?.sequenceId, message: refusal });
+    const result = { id, outputs, modelName: answering || modelName, modelVersion, parameters, final };
+    const told: InferResult = error === undefined ? result : { ...result, error };
+    listener.response(told);
     unblock();
   }
 
@@ -156,7 +166,7 @@ export function openInferCall(options: CallOptions): InferCall {
   );
 
   return {
-    send(request: InferRequest): boolean {
+    send(request: TritonRequest): boolean {
       if (done) return false;
       if (ended) throw invalidRequest(`request ${request.id} came after the end of its stream`);
       if (request.id === "" || inFlight.has(request.id))
@@ -167,7 +177,12 @@ export function openInferCall(options: CallOptions): InferCall {
       const size = framedSize(message);
       lastSequenceId = request.sequence?.id ?? lastSequenceId;
       if (inFlight.count === 0 && call !== undefined) watchdog.watch();
-      inFlight.add({ id: request.id, size, sequenceId: request.sequence?.id });
+      inFlight.add({
+        id: request.id,
+        size,
+        sequenceId: request.sequence?.id,
+        sentAt: performance.now(),
+      });
       queue.push(message);
       pump();
       blocked = full();

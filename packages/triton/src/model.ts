@@ -1,37 +1,56 @@
 import type { ModelConfig } from "@strainflow/proto";
-import type {
-  InferCall,
-  InferListener,
-  InferRequest,
-  InferResponse,
-  StreamingModel,
-  StreamingSpec,
-  TensorSpec,
-} from "@strainflow/series";
+import type { StreamingModel, StreamingSpec, TensorSpec } from "@strainflow/series";
+import { type CallOptions, callLimits } from "./call-options.ts";
 import { type EndOutcome, endSequence } from "./end-sequence.ts";
-import type { FramedMessage } from "./grpc-frames.ts";
-import { openInferCall, type StreamLimits } from "./infer-call.ts";
-import { createRequestEncoder } from "./request-encoder.ts";
-import { createResponseDecoder } from "./response-decoder.ts";
-import type { TransportPool } from "./transport-pool.ts";
-import { callRaw } from "./unary.ts";
+import type { StreamLimits } from "./infer-call.ts";
+import { inferMany } from "./infer-many.ts";
+import { type InferSession, openSession, type SessionOptions } from "./infer-session.ts";
+import { requestTensors } from "./input-values.ts";
+import { createLatencyBook, type LatencyProfile } from "./latency-profile.ts";
+import type { Link, ModelTarget } from "./link.ts";
+import type { InferResult, InputValue, TritonCall, TritonListener, TritonRequest } from "./request.ts";
+import type { Servers } from "./servers.ts";
 
-/** A model on a server, ready to be streamed to. */
-export interface TritonModel extends StreamingModel {
+/** A request whose inputs may be elements alone, and whose id may be left to us. */
+export interface ModelRequest extends Omit<TritonRequest, "id" | "inputs"> {
+  readonly id?: string;
+  readonly inputs: Readonly<Record<string, InputValue>>;
+}
+
+/** A model on a server. */
+export interface ServedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
   readonly config: ModelConfig;
+  /** Whether one request may have any number of responses. */
+  readonly decoupled: boolean;
   /**
    * Opens one bidirectional `ModelStreamInfer` call.
    *
    * `listener.lost` gets `stream-lost`; a response's `error` is `infer-refused`, or `malformed-response` where outputs do
    * not fit their shapes. `send` throws `invalid-request`.
    */
-  open(listener: InferListener): InferCall;
+  open(listener: TritonListener): TritonCall;
   /**
    * One request and its response, outside of any stream.
    *
-   * @throws `rpc-failed`, `model-not-found`, `server-unavailable`, `malformed-response`, `invalid-request`
+   * @throws `rpc-failed`, `model-not-found`, `server-unavailable`, `deadline-exceeded`, `aborted`, `sequence-lost`,
+   *   `malformed-response`, `invalid-request`
    */
-  infer(request: InferRequest): Promise<InferResponse>;
+  infer(request: ModelRequest, options?: CallOptions): Promise<InferResult>;
+  /**
+   * One request and all of its responses, as they come: of a decoupled model any number, of others one. Leaving the loop
+   * gives the rest up.
+   *
+   * @throws `infer-refused`, `stream-lost`, `deadline-exceeded`, `aborted`, `malformed-response`, `invalid-request`
+   */
+  inferMany(request: ModelRequest, options?: CallOptions): AsyncIterable<InferResult>;
+  /** Opens a stream with a promise for each request, in one sequence or in none. */
+  openSession(options?: SessionOptions): InferSession;
+  /** How long answers on streams took: of all, or of one of the last 256 sequences. */
+  latency(sequenceId?: bigint | string): LatencyProfile | undefined;
   /**
    * Ends a sequence whose stream was lost, on a connection of today. Never rejects; how it went is the result.
    *
@@ -40,8 +59,17 @@ export interface TritonModel extends StreamingModel {
   endSequence(id: bigint | string, timeoutMs?: number): Promise<EndOutcome>;
 }
 
+/** A model on a server that a stream can be pushed through. */
+export interface TritonModel extends ServedModel, StreamingModel {
+  readonly name: string;
+  readonly version: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  open(listener: TritonListener): TritonCall;
+}
+
 interface ModelOptions {
-  readonly pool: TransportPool;
+  readonly servers: Servers;
   readonly name: string;
   /** As asked for: empty leaves the choice to the server. */
   readonly requestedVersion: string;
@@ -49,50 +77,68 @@ interface ModelOptions {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly config: ModelConfig;
-  readonly streaming: StreamingSpec;
+  readonly streaming?: StreamingSpec;
   readonly limits: StreamLimits;
   readonly callTimeoutMs: number;
 }
 
-export function createModel(options: ModelOptions): TritonModel {
-  const { pool, name, requestedVersion, version, inputs, outputs, config, streaming, limits } = options;
-  const encoder = () => createRequestEncoder(name, requestedVersion);
+export function createModel(options: ModelOptions & { readonly streaming: StreamingSpec }): TritonModel;
+export function createModel(options: ModelOptions): ServedModel;
+export function createModel(options: ModelOptions): ServedModel {
+  const { servers, name, requestedVersion, version, inputs, outputs, config, streaming, limits } = options;
+  const decoupled = config.modelTransactionPolicy?.decoupled ?? false;
+  const latencies = createLatencyBook();
+  const target: ModelTarget = { name, version: requestedVersion, decoupled, latencies };
+  const updates =
+    streaming === undefined
+      ? inputs
+      : inputs.map((input) => (input.name === streaming.input.name ? streaming.input : input));
+  let made = 0;
+
+  const end = (link: Link, sequenceId: bigint | string, timeoutMs: number): Promise<EndOutcome> =>
+    endSequence({ link, target, inputs: updates, sequenceId, timeoutMs });
+
+  const open = (listener: TritonListener): TritonCall =>
+    servers.open(
+      target,
+      limits,
+      listener,
+      async (link, sequenceId) => (await end(link, sequenceId, END_ELSEWHERE_MS)) !== "failed",
+    );
+
+  const complete = (request: ModelRequest): TritonRequest => ({
+    ...request,
+    id: request.id ?? `${++made}`,
+    inputs: requestTensors(name, inputs, request.inputs),
+  });
+
   return {
     name,
     version,
     inputs,
     outputs,
     config,
-    streaming,
-    open: (listener) =>
-      openInferCall({
-        transport: pool.next(),
-        modelName: name,
-        encoder: encoder(),
-        decoder: createResponseDecoder(),
-        limits,
-        listener,
-      }),
-    infer: (request) => inferOnce(pool, encoder().encode(request), options.callTimeoutMs),
+    decoupled,
+    ...(streaming === undefined ? {} : { streaming }),
+    open,
+    infer: async (request, callOptions) =>
+      servers.infer(target, complete(request), callLimits(callOptions, options.callTimeoutMs)),
+    inferMany: (request, callOptions) => inferMany(name, open, () => complete(request), callOptions),
+    openSession: (sessionOptions) =>
+      openSession(
+        { modelName: name, inputs: updates, open, isSequenced: isSequenced(config) },
+        sessionOptions ?? {},
+      ),
+    latency: (sequenceId) => latencies.profile(sequenceId),
     endSequence: (sequenceId, timeoutMs = 5000) =>
-      endSequence({
-        transport: pool.first(),
-        encoder: encoder(),
-        inputs: inputs.map((input) => (input.name === streaming.input.name ? streaming.input : input)),
-        sequenceId,
-        timeoutMs,
-      }),
+      end(servers.holderOf(target, sequenceId), sequenceId, timeoutMs),
   };
 }
 
-/** One request and its response. */
-export async function inferOnce(
-  pool: TransportPool,
-  request: FramedMessage,
-  timeoutMs: number,
-): Promise<InferResponse> {
-  const message = await callRaw(pool.first(), "ModelInfer", request, timeoutMs);
-  const { id, outputs, error } = createResponseDecoder().unary(message);
-  if (error !== undefined) throw error;
-  return { id, outputs };
+/** An END for a sequence on a server that was lost is tried at each of its health checks until it goes through. */
+const END_ELSEWHERE_MS = 2000;
+
+/** Whether a model batches sequences itself; of an ensemble nothing can be told from its own configuration. */
+function isSequenced({ schedulingChoice }: ModelConfig): boolean {
+  return schedulingChoice.case === "sequenceBatching";
 }

@@ -1,47 +1,93 @@
 import { GRPCInferenceService } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
-import type { TransportPool } from "./transport-pool.ts";
-import { callUnary } from "./unary.ts";
+import type { Link } from "./link.ts";
 
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1000;
 const LONGEST_TRY_MS = 2000;
 
 /**
- * Asks until the server says that it is ready, at growing intervals (25 ms to 1 s).
+ * Asks at growing intervals (25 ms to 1 s) until an answer comes.
  *
- * @throws `server-unavailable` after `waitMs`, with the last answer or failure; `aborted`
+ * @param ask gives the answer, or says by an error why there is none yet; other errors than `retried` end the waiting
+ * @throws what `giveUp` makes of the last error after `waitMs`; `aborted`
  */
-export async function waitUntilReady(
-  pool: TransportPool,
-  address: string,
-  waitMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function askUntil<T>(options: {
+  readonly ask: (limitMs: number) => Promise<T>;
+  readonly waitMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly what: string;
+  readonly retried: (error: unknown) => boolean;
+  readonly giveUp: (cause: unknown) => Error;
+}): Promise<T> {
+  const { ask, waitMs, signal, what, retried, giveUp } = options;
   const started = performance.now();
-  let cause: unknown;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const leftMs = waitMs - (performance.now() - started);
     if (signal?.aborted)
-      throw new StrainflowError("aborted", `waiting for the server at ${address} was given up`, {
-        cause: signal.reason,
-      });
+      throw new StrainflowError("aborted", `waiting for ${what} was given up`, { cause: signal.reason });
     try {
-      const limitMs = Math.max(1, Math.min(leftMs, LONGEST_TRY_MS));
-      const { ready } = await callUnary(pool.first(), GRPCInferenceService.method.serverReady, {}, limitMs);
-      if (ready) return;
-      cause = new Error("it is alive, and not all of its models are ready");
+      return await ask(Math.max(1, Math.min(leftMs, LONGEST_TRY_MS)));
     } catch (error) {
-      cause = error;
+      if (!retried(error)) throw error;
+      if (performance.now() - started + pauseMs > waitMs) throw giveUp(error);
     }
-    if (performance.now() - started + pauseMs > waitMs) {
-      const last = cause instanceof Error ? cause.message : String(cause);
-      throw new StrainflowError(
-        "server-unavailable",
-        `the server at ${address} was not ready within ${waitMs} ms (${last}); is it running, and is this its gRPC port?`,
-        { cause, details: { address, waitMs } },
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(pauseMs, signal);
   }
+}
+
+/** Waits, or less where the signal comes. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+/**
+ * Waits until one of the servers says that it is ready.
+ *
+ * @throws `server-unavailable` after `waitMs`, with the last answer or failure of each; `aborted`
+ */
+export async function waitUntilReady(
+  links: readonly Link[],
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const addresses = links.map(({ address }) => address).join(", ");
+  await askUntil({
+    waitMs,
+    signal,
+    what: `the server at ${addresses}`,
+    retried: () => true,
+    ask: (limitMs) => Promise.any(links.map((link) => checkReady(link, limitMs, signal))),
+    giveUp(cause) {
+      const reasons = cause instanceof AggregateError ? cause.errors : [cause];
+      const last = reasons.map((each) => (each instanceof Error ? each.message : String(each))).join("; ");
+      return new StrainflowError(
+        "server-unavailable",
+        `the server at ${addresses} was not ready within ${waitMs} ms (${last}); is it running, and is this its port?`,
+        { cause, details: { address: addresses, waitMs } },
+      );
+    },
+  });
+}
+
+/** @throws unless the server says that all of its models are ready */
+export async function checkReady(
+  link: Link,
+  limitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { ready } = await link.call(
+    GRPCInferenceService.method.serverReady,
+    {},
+    { timeoutMs: limitMs, ...(signal === undefined ? {} : { signal }) },
+  );
+  if (!ready) throw new Error("it is alive, and not all of its models are ready");
 }

@@ -1,5 +1,7 @@
 import type { Datatype, Tensor } from "@strainflow/series";
 import { malformedResponse } from "./errors.ts";
+import { readParameter } from "./parameter-codec.ts";
+import type { ParameterValue } from "./request.ts";
 import { isDatatype, tensorData } from "./tensor-bytes.ts";
 import { typedContents } from "./typed-contents.ts";
 import { LENGTH_DELIMITED, VARINT, WireReader } from "./wire.ts";
@@ -16,6 +18,9 @@ export interface DecodedResponse {
   readonly refusal: string;
   /** The request's id, empty where the server did not say. */
   readonly id: string;
+  readonly modelName: string;
+  readonly modelVersion: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** The outputs do not fit what the message says of them (`malformed-response`); the stream itself is sound. */
   readonly error?: Error;
@@ -36,7 +41,19 @@ interface KnownOutput {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly hasContents: boolean;
+  /** It was put into shared memory, and is not in the message. */
+  readonly isShared: boolean;
 }
+
+/** The bytes of something short that rarely changes, and what they said. */
+interface Remembered<T> {
+  readonly source: Uint8Array;
+  readonly value: T;
+}
+
+type Parameters = Readonly<Record<string, ParameterValue>>;
+
+const NO_PARAMETERS: Parameters = {};
 
 /**
  * Reads raw output contents as views of the message (see {@link tensorData}); the descriptions of outputs, which repeat
@@ -49,6 +66,38 @@ export function createResponseDecoder(): ResponseDecoder {
   let id = "";
   let outputCount = 0;
   let raw: Uint8Array[] = [];
+  let lastName: Remembered<string> | undefined;
+  let lastVersion: Remembered<string> | undefined;
+  let modelName = "";
+  let modelVersion = "";
+  const knownEntries: Remembered<[string, ParameterValue]>[] = [];
+  let entryCount = 0;
+  let entriesChanged = false;
+  let parameters = NO_PARAMETERS;
+
+  function text(last: Remembered<string> | undefined, end: number): Remembered<string> {
+    const start = reader.at;
+    reader.at = end;
+    if (last !== undefined && sameBytes(last.source, reader.bytes, start, end)) return last;
+    return { source: copyOf(reader.bytes, start, end), value: reader.bytes.toString("utf8", start, end) };
+  }
+
+  function entry(start: number, end: number): void {
+    const last = knownEntries[entryCount];
+    if (last === undefined || !sameBytes(last.source, reader.bytes, start, end)) {
+      const value = readParameter(new WireReader().reset(reader.bytes, start, end));
+      knownEntries[entryCount] = { source: copyOf(reader.bytes, start, end), value };
+      entriesChanged = true;
+    }
+    entryCount++;
+    reader.at = end;
+  }
+
+  function settleParameters(): void {
+    if (entriesChanged || entryCount !== Object.keys(parameters).length)
+      parameters = Object.fromEntries(knownEntries.slice(0, entryCount).map(({ value }) => value));
+    entriesChanged = false;
+  }
 
   function output(start: number, end: number): void {
     const last = known[outputCount];
@@ -61,8 +110,17 @@ export function createResponseDecoder(): ResponseDecoder {
     while (reader.at < end) {
       const tag = reader.varint();
       const field = tag >>> 3;
-      if ((tag & 7) !== LENGTH_DELIMITED || field === 1 || field === 2 || field === 4) reader.skip(tag & 7);
-      else if (field === 3) id = reader.string();
+      if ((tag & 7) !== LENGTH_DELIMITED) reader.skip(tag & 7);
+      else if (field === 1) {
+        lastName = text(lastName, reader.delimitedEnd());
+        modelName = lastName.value;
+      } else if (field === 2) {
+        lastVersion = text(lastVersion, reader.delimitedEnd());
+        modelVersion = lastVersion.value;
+      } else if (field === 4) {
+        const to = reader.delimitedEnd();
+        entry(reader.at, to);
+      } else if (field === 3) id = reader.string();
       else if (field === 5) {
         const to = reader.delimitedEnd();
         output(reader.at, to);
@@ -91,22 +149,27 @@ export function createResponseDecoder(): ResponseDecoder {
     refusal = "";
     id = "";
     outputCount = 0;
+    entryCount = 0;
+    modelName = "";
+    modelVersion = "";
     raw = [];
     reader.reset(message, 0, message.length);
     try {
       body(message.length);
+      settleParameters();
     } catch (cause) {
       throw malformedResponse(
         `a response of ${message.length} bytes is not a message of Triton's: at byte ${reader.at}, ${cause instanceof Error ? cause.message : String(cause)}`,
         { size: message.length, at: reader.at },
       );
     }
-    if (refusal !== "") return { refusal, id, outputs: {} };
+    const facts = { refusal, id, modelName, modelVersion, parameters };
+    if (refusal !== "") return { ...facts, outputs: {} };
     try {
-      return { refusal, id, outputs: tensors(known, outputCount, raw) };
+      return { ...facts, outputs: tensors(known, outputCount, raw) };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      return { refusal, id, outputs: {}, error };
+      return { ...facts, outputs: {}, error };
     }
   }
 
@@ -123,7 +186,8 @@ function tensors(
 ): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {};
   for (let i = 0; i < count; i++) {
-    const { name, datatype, shape, source, hasContents } = known[i]!;
+    const { name, datatype, shape, source, hasContents, isShared } = known[i]!;
+    if (isShared) continue;
     const bytes = raw[i];
     if (bytes === undefined && hasContents)
       outputs[name] = { datatype, shape, data: typedContents(name, datatype, shape, source) };
@@ -142,6 +206,7 @@ function parseOutput(reader: WireReader): KnownOutput {
   let datatype = "";
   const shape: number[] = [];
   let hasContents = false;
+  let isShared = false;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === ((1 << 3) | LENGTH_DELIMITED)) name = reader.string();
@@ -151,6 +216,11 @@ function parseOutput(reader: WireReader): KnownOutput {
       const to = reader.delimitedEnd();
       while (reader.at < to) shape.push(reader.varint());
       if (reader.at !== to) throw new RangeError("a dimension runs past its field");
+    } else if (tag === ((4 << 3) | LENGTH_DELIMITED)) {
+      const to = reader.delimitedEnd();
+      if (readParameter(new WireReader().reset(bytes, reader.at, to))[0] === "shared_memory_region")
+        isShared = true;
+      reader.at = to;
     } else {
       if (tag >>> 3 === 5) hasContents = true;
       reader.skip(tag & 7);
@@ -159,7 +229,12 @@ function parseOutput(reader: WireReader): KnownOutput {
   if (!isDatatype(datatype)) throw new RangeError(`output "${name}" is of datatype "${datatype}"`);
   if (name === "__proto__") throw new RangeError("no output can have that name");
   if (shape.some((size) => size < 0)) throw new RangeError(`output "${name}" has a negative dimension`);
-  return { source: Uint8Array.prototype.slice.call(bytes, start, end), name, datatype, shape, hasContents };
+  return { source: copyOf(bytes, start, end), name, datatype, shape, hasContents, isShared };
+}
+
+/** A copy, which does not keep the whole message alive. */
+function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, start, end);
 }
 
 function sameBytes(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -1,5 +1,6 @@
-import { type Datatype, elementCount, type Tensor, type TensorData } from "@strainflow/series";
+import { type Datatype, elementCount, type TensorData } from "@strainflow/series";
 import { invalidRequest, malformedResponse } from "./errors.ts";
+import type { RequestTensor } from "./request.ts";
 
 /*
  * Tensors travel as raw bytes: row-major, little-endian. Elements of BYTES carry a 4-byte length each.
@@ -48,13 +49,20 @@ export function isDatatype(name: string): name is Datatype {
 }
 
 /**
- * The raw bytes of a tensor: a view where the data are numbers, a copy where they are byte strings.
+ * The raw bytes of a tensor: a view where the data are numbers, a copy where they are byte strings, nothing where they
+ * lie in shared memory.
  *
  * @throws `invalid-request` if array, datatype and shape do not go together
  */
-export function tensorBytes(name: string, tensor: Tensor): Uint8Array {
+export function tensorBytes(name: string, tensor: RequestTensor): Uint8Array | undefined {
+  if ("sharedMemory" in tensor) return undefined;
   const { data, datatype, shape } = tensor;
   const count = elementCount(shape);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
+    throw invalidRequest(
+      `input "${name}" has shape [${shape.join(", ")}]; its sizes must be whole numbers of at least 0`,
+      { input: name, datatype, shape },
+    );
   if (datatype === "BYTES") {
     if (ArrayBuffer.isView(data) || data.length !== count) throw mismatch(name, tensor, count);
     return joinBytes(data);
@@ -70,7 +78,11 @@ export function tensorBytes(name: string, tensor: Tensor): Uint8Array {
   return data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function mismatch(name: string, { data, datatype, shape }: Tensor, count: number): Error {
+function mismatch(
+  name: string,
+  { data, datatype, shape }: Exclude<RequestTensor, { sharedMemory: unknown }>,
+  count: number,
+): Error {
   const is = ArrayBuffer.isView(data) ? data[Symbol.toStringTag] : "an array";
   const wanted = datatype === "BYTES" ? "array of byte strings" : ARRAY_NAMES[datatype];
   return invalidRequest(
@@ -79,7 +91,8 @@ function mismatch(name: string, { data, datatype, shape }: Tensor, count: number
   );
 }
 
-function joinBytes(elements: readonly Uint8Array[]): Uint8Array {
+function joinBytes(strings: readonly (string | Uint8Array)[]): Uint8Array {
+  const elements = strings.map((each) => (typeof each === "string" ? Buffer.from(each, "utf8") : each));
   const size = elements.reduce((sum, element) => sum + 4 + element.length, 0);
   const joined = new Uint8Array(size);
   const view = new DataView(joined.buffer);

@@ -57,7 +57,7 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
     const headers = { authorization: "Bearer x", "trace-bin": "AQID" };
     const pool = createTransportPool(parseAddress(`127.0.0.1:${port}`), 1, { transport, headers });
     cleanups.push(pool.close);
-    return pool.first();
+    return pool.next();
   }
 
   describe("a call", () => {
@@ -67,7 +67,7 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
         sent = headers;
         respond(stream, Buffer.concat([...framed(Buffer.from("answer"))]), { "grpc-status": "0" });
       });
-      expect((await connection.unary("/a.B/C", REQUEST, 5000)).toString()).toBe("answer");
+      expect((await connection.unary("/a.B/C", REQUEST, { timeoutMs: 5000 })).toString()).toBe("answer");
       expect(sent).toMatchObject({
         ":method": "POST",
         ":path": "/a.B/C",
@@ -129,12 +129,12 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
       ],
     ])("fails on %s", async (_, answer, failure) => {
       const { connection } = await peer(answer);
-      await expect(connection.unary("/a.B/C", REQUEST, 5000)).rejects.toMatchObject(failure);
+      await expect(connection.unary("/a.B/C", REQUEST, { timeoutMs: 5000 })).rejects.toMatchObject(failure);
     });
 
     it("fails when there is no answer in time", async () => {
       const { connection } = await peer(() => undefined);
-      await expect(connection.unary("/a.B/C", REQUEST, 100)).rejects.toMatchObject({
+      await expect(connection.unary("/a.B/C", REQUEST, { timeoutMs: 100 })).rejects.toMatchObject({
         status: "DEADLINE_EXCEEDED",
       });
     });
@@ -143,7 +143,7 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
       const { connection, sessions } = await peer((stream) =>
         respond(stream, Buffer.concat([...framed(new Uint8Array([7]))]), { "grpc-status": "0" }),
       );
-      const call = (): Promise<Buffer> => connection.unary("/a.B/C", REQUEST, 5000);
+      const call = (): Promise<Buffer> => connection.unary("/a.B/C", REQUEST, { timeoutMs: 5000 });
       await call();
       await call();
       expect(sessions).toHaveLength(1);
@@ -211,9 +211,11 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
     const connectionBy = (authority: string): Transport => {
       const pool = createTransportPool(address, 1, { transport, rootCertificates: Buffer.from(authority) });
       cleanups.push(pool.close);
-      return pool.first();
+      return pool.next();
     };
-    expect((await connectionBy(cert).unary("/a.B/C", REQUEST, 5000)).toString()).toBe("sealed");
+    expect((await connectionBy(cert).unary("/a.B/C", REQUEST, { timeoutMs: 5000 })).toString()).toBe(
+      "sealed",
+    );
     await expect(connectionBy(selfSigned().cert).ready(300)).rejects.toMatchObject({
       tag: "server-unavailable",
     });

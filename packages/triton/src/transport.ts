@@ -1,3 +1,5 @@
+import type { CallLimits } from "./call-options.ts";
+import type { CredentialOptions } from "./credentials.ts";
 import type { FramedMessage } from "./grpc-frames.ts";
 import type { GrpcFailure } from "./grpc-status.ts";
 
@@ -28,7 +30,7 @@ export interface Transport {
   /** When it is `ready`. @throws {@link GrpcFailure} if the connection was lost since */
   stream(events: TransportEvents): TransportCall;
   /** One message there and one back. @throws {@link GrpcFailure} */
-  unary(path: string, request: FramedMessage, timeoutMs: number): Promise<Buffer>;
+  unary(path: string, request: FramedMessage, limits: CallLimits): Promise<Buffer>;
   /** Not to be used for anything new: the next one to ask gets a fresh connection. */
   discard(): void;
   close(): void;
@@ -37,26 +39,44 @@ export interface Transport {
 /** What can carry gRPC. */
 export const TRANSPORTS = ["grpc-js", "http2"] as const;
 
+export type TransportName = (typeof TRANSPORTS)[number];
+
+/** Ways to compress messages. */
+export const COMPRESSIONS = ["gzip", "deflate"] as const;
+
+export type Compression = (typeof COMPRESSIONS)[number];
+
 /** How connections are made. */
-export interface TransportOptions {
+export interface TransportOptions extends CredentialOptions {
   /**
-   * What carries gRPC.
+   * What carries gRPC's streams.
    *
    * Default "grpc-js", `@grpc/grpc-js`: years of other people's networks are in how it takes GOAWAY, keepalive,
    * deadlines, TLS and HTTP proxies. "http2", our own on Node's HTTP/2, passes the same tests and has not met those
-   * networks; it knows no proxies, keepalive or compression. What it gains is CPU time of the client, for two copies
+   * networks; it knows no proxies and no keepalive. What it gains is CPU time of the client, for two copies
    * and several promises less per message: 104 µs per update instead of 146 at 1 KB, 163 instead of 360 at 64 KB, 854
    * instead of 1957 at 1 MiB (`npm run bench:updates`, medians of five pairs on one machine).
    */
-  readonly transport?: (typeof TRANSPORTS)[number];
-  /** Sent with every call: authorisation, for example. A name in `-bin` takes base64. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Certificates (PEM) that a `grpcs://` server's must be signed by; the system's when absent. */
-  readonly rootCertificates?: Uint8Array;
+  readonly transport?: TransportName;
   /**
-   * Any of grpc-js's own options, over ours; only with "grpc-js". Keepalive, for example, where the server allows it
-   * (`grpc.keepalive_time_ms`): it is off by default, because Triton answers pings that come more often than every
-   * 300 s with GOAWAY.
+   * What carries single calls.
+   *
+   * Default "http2", because grpc-js pays for each call what a stream pays once: against one Triton 2.51, requests of
+   * 1 KB one after the other cost 1150 µs of CPU each (459 a second) by grpc-js, 509 µs (1201 a second) by "http2", and
+   * 226 µs (1199 a second) with Python's tritonclient on the same machine. Where a proxy is set in the environment
+   * (`grpc_proxy`, `https_proxy`, `http_proxy`), or `channelOptions` are given, the default is "grpc-js", which knows
+   * them.
+   */
+  readonly unaryTransport?: TransportName;
+  /**
+   * Compresses what is sent, and lets the server compress its answers. Default: not. Noise does not compress: strain
+   * shrinks by a tenth at the price of a millisecond per 64 KB; masks and text are worth it.
+   */
+  readonly compression?: Compression;
+  /**
+   * Any of grpc-js's own options, over ours; only where "grpc-js" carries something. Keepalive, for example, where the
+   * server allows it (`grpc.keepalive_time_ms`): it is off by default, because Triton answers pings that come more
+   * often than every 300 s with GOAWAY.
    */
   readonly channelOptions?: Readonly<Record<string, string | number>>;
 }

@@ -6,8 +6,8 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { GRPCInferenceService } from "@strainflow/proto";
-import { StrainflowError } from "@strainflow/series";
+import type { CallLimits } from "./call-options.ts";
+import { type CallFacts, callFailed } from "./errors.ts";
 import { type FramedMessage, framed } from "./grpc-frames.ts";
 import { grpcFailure, isGrpcFailure } from "./grpc-status.ts";
 import type { Transport } from "./transport.ts";
@@ -15,50 +15,44 @@ import type { Transport } from "./transport.ts";
 /** A method that takes one request and gives one response. */
 export interface UnaryMethod<I extends DescMessage, O extends DescMessage> {
   readonly name: string;
+  readonly parent: { readonly typeName: string };
   readonly input: I;
   readonly output: O;
 }
 
 /**
- * Calls a method of the inference service.
+ * Calls a method.
  *
- * @throws `model-not-found` (gRPC's NOT_FOUND), `server-unavailable` (UNAVAILABLE, or no answer in time),
- *   `rpc-failed` (any other status, named in `details.status`)
+ * @throws what {@link callFailed} makes of its failure
  */
 export async function callUnary<I extends DescMessage, O extends DescMessage>(
   transport: Transport,
   method: UnaryMethod<I, O>,
   request: MessageInitShape<I>,
-  timeoutMs: number,
+  limits: CallLimits,
+  facts: CallFacts = {},
 ): Promise<MessageShape<O>> {
   const bytes = toBinary(method.input, create(method.input, request));
-  return fromBinary(method.output, await callRaw(transport, method.name, framed(bytes), timeoutMs));
+  const path = `/${method.parent.typeName}/${method.name}`;
+  return fromBinary(method.output, await callRaw(transport, path, framed(bytes), limits, facts));
 }
 
 /** The same in bytes. */
 export async function callRaw(
   transport: Transport,
-  methodName: string,
+  path: string,
   request: FramedMessage,
-  timeoutMs: number,
+  limits: CallLimits,
+  facts: CallFacts = {},
 ): Promise<Buffer> {
   try {
-    return await transport.unary(`/${GRPCInferenceService.typeName}/${methodName}`, request, timeoutMs);
+    return await transport.unary(path, request, limits);
   } catch (cause) {
-    throw rpcFailed(transport.address, methodName, cause);
+    const { status, details } = isGrpcFailure(cause) ? cause : grpcFailure("UNKNOWN", String(cause));
+    const method = path.slice(path.lastIndexOf("/") + 1);
+    throw callFailed(
+      { address: transport.address, method, status, serverMessage: details, signal: limits.signal, cause },
+      facts,
+    );
   }
-}
-
-function rpcFailed(address: string, methodName: string, cause: unknown): StrainflowError {
-  const { status, details } = isGrpcFailure(cause) ? cause : grpcFailure("UNKNOWN", String(cause));
-  const tag =
-    status === "NOT_FOUND"
-      ? "model-not-found"
-      : status === "UNAVAILABLE" || status === "DEADLINE_EXCEEDED"
-        ? "server-unavailable"
-        : "rpc-failed";
-  return new StrainflowError(tag, `${methodName} at ${address}: ${details} (${status})`, {
-    cause,
-    details: { address, method: methodName, status, serverMessage: details },
-  });
 }

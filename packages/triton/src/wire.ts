@@ -84,6 +84,24 @@ export class WireReader {
     throw new RangeError("a varint is longer than ten bytes");
   }
 
+  /** A varint of 64 bits, unsigned. */
+  varint64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      if (this.at >= this.end) throw new RangeError("a varint runs past the end");
+      const byte = this.bytes[this.at++]!;
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return BigInt.asUintN(64, value);
+    }
+    throw new RangeError("a varint is longer than ten bytes");
+  }
+
+  double(): number {
+    const from = this.at;
+    this.advance(8);
+    return this.bytes.readDoubleLE(from);
+  }
+
   /** The end of a length-delimited field that begins here. */
   delimitedEnd(): number {
     const size = this.varint();

@@ -1,0 +1,75 @@
+import { GRPCInferenceService } from "@strainflow/proto";
+import { invalidOption } from "@strainflow/series";
+import { parseAddress } from "./address.ts";
+import { createClient, type TritonClient } from "./client.ts";
+import { createGrpcLink } from "./grpc-link.ts";
+import type { StreamLimits } from "./infer-call.ts";
+import type { Link } from "./link.ts";
+import { waitUntilReady } from "./readiness.ts";
+import type { HealthOptions } from "./server-health.ts";
+import { createServers } from "./servers.ts";
+import type { TransportOptions } from "./transport.ts";
+
+export interface ConnectOptions extends TransportOptions, HealthOptions, Partial<StreamLimits> {
+  /** Milliseconds that the server (of several, one of them) may take to become ready. Default 10 000. */
+  readonly waitMs?: number;
+  /** Milliseconds that a unary call may take. Default 30 000. */
+  readonly callTimeoutMs?: number;
+  /**
+   * TCP connections to each server that streams are dealt to in turn (over HTTP: that requests go by at once). Default 1:
+   * one carries more than one core can encode; more of them where a balancer stands before several servers.
+   */
+  readonly connections?: number;
+  /** Gives up waiting for the server. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Connects to a server, or to several that serve the same models, and waits until one is ready.
+ *
+ * @param address `host:port` or `grpc://host:port`, `grpcs://host:port` for TLS; `http://host:port` or
+ *   `https://host:port` for HTTP with binary tensors, which has no streams. Several as an array.
+ * @throws `server-unavailable`, `aborted`, `invalid-option`
+ *
+ * @example
+ * ```ts
+ * const client = await connect("grpc://127.0.0.1:8001");
+ * const model = await client.model("matched-filter-stream");
+ * ```
+ */
+export async function connect(
+  address: string | readonly string[],
+  options: ConnectOptions = {},
+): Promise<TritonClient> {
+  const addresses = (typeof address === "string" ? [address] : address).map(parseAddress);
+  if (addresses.length === 0) throw invalidOption("connect", "address", "[]", "one address or more");
+  const limits = streamLimits(options);
+  const { connections = 1, callTimeoutMs = 30_000, waitMs = 10_000 } = options;
+  if (!Number.isInteger(connections) || connections < 1)
+    throw invalidOption("connect", "connections", connections, "a whole number of at least 1");
+  const links: Link[] = [];
+  for (const one of addresses) links.push(createGrpcLink(one, connections, options));
+  const servers = createServers(links, options);
+  try {
+    await waitUntilReady(links, waitMs, options.signal);
+    const { name, version, extensions } = await servers.ask((link) =>
+      link.call(GRPCInferenceService.method.serverMetadata, {}, { timeoutMs: callTimeoutMs }),
+    );
+    return createClient(servers, { name, version, extensions }, limits, callTimeoutMs);
+  } catch (error) {
+    servers.close();
+    throw error;
+  }
+}
+
+function streamLimits(options: ConnectOptions): StreamLimits {
+  const limits = {
+    maxBytesInFlight: options.maxBytesInFlight ?? 64 * 1024 * 1024,
+    maxQueued: options.maxQueued ?? 16,
+    responseTimeoutMs: options.responseTimeoutMs ?? 30_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+  };
+  for (const [name, value] of Object.entries(limits))
+    if (!(value >= 1)) throw invalidOption("connect", name, value, "a number of at least 1");
+  return limits;
+}
