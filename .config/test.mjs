@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { check } from "./check.mjs";
 import { preparePython } from "./python.mjs";
+import { prepareStores } from "./stores.mjs";
 import { prepareTriton } from "./triton.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -17,7 +18,7 @@ const checks = await check();
 
 process.stdout.write("── tests ──\n");
 const python = preparePython();
-process.stdout.write(`${python.note}\n`);
+process.stdout.write(`${python.note}\n${prepareStores().note}\n`);
 const triton = prepareTriton();
 process.stdout.write(`${triton.note}\n`);
 mkdirSync(dirname(report), { recursive: true });

@@ -18,14 +18,17 @@ export const exitCodes = {
 } as const;
 
 const byTag: readonly (readonly [RegExp, number])[] = [
-  [/^(invalid-option|settings|usage|unknown-detector|bad-model-name|model-exists)/, exitCodes.usage],
+  [
+    /^(invalid-option|settings|usage|unknown-detector|bad-model-name|bad-store-url|model-exists)/,
+    exitCodes.usage,
+  ],
   [/^hdf5-write/, exitCodes.output],
   [
     /^(hdf5-|arrow-|zeromq-|input-|replay-|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
     exitCodes.input,
   ],
   [
-    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|unknown-output|unexpected-response|address-in-use|launch|repository|rpc|onnx)/,
+    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|tensorrt-|unknown-output|unexpected-response|address-in-use|launch|repository|rpc|onnx)/,
     exitCodes.server,
   ],
   [/^aborted/, exitCodes.interrupted],

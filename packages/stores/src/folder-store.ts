@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createLocalStore } from "@strainflow/repository";
+import { StrainflowError } from "@strainflow/series";
 import { md5Of } from "./md5.ts";
 import type { FileSummary, Store } from "./store.ts";
 
@@ -13,7 +15,16 @@ export function createFolderStore(root: string): Store {
     ...store,
     kind: "folder",
     url: root,
+    async list() {
+      const there = await stat(root).catch(() => undefined);
+      if (there?.isDirectory() === true) return store.list();
+      throw new StrainflowError("no-model", `there is no model repository at ${root}: it must be a folder`, {
+        details: { path: root },
+      });
+    },
     async summary(model) {
+      // What does not exist yet has nothing in it.
+      if ((await stat(root).catch(() => undefined)) === undefined) return undefined;
       const paths = await store.files(model);
       if (paths === undefined) return undefined;
       const found = new Map<string, FileSummary>();
@@ -28,6 +39,7 @@ export function createFolderStore(root: string): Store {
     },
     async put(model, files, { signal, onSent } = {}) {
       signal?.throwIfAborted();
+      await mkdir(root, { recursive: true });
       await store.put(model, files);
       for (const [path, contents] of Object.entries(files)) onSent?.(path, contents.length);
     },

@@ -1,8 +1,7 @@
 import type { ConnectionOptions } from "./bucket.ts";
 import { createBucketStore } from "./bucket-store.ts";
 import { createFolderStore } from "./folder-store.ts";
-import { createGcsBucket } from "./gcs-bucket.ts";
-import { createS3Bucket, type S3Options } from "./s3-bucket.ts";
+import type { S3Options } from "./s3-bucket.ts";
 import type { Store } from "./store.ts";
 import { parseStoreUrl } from "./store-url.ts";
 
@@ -29,8 +28,10 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   if (address.kind === "folder") return createFolderStore(address.path);
   const { kind, bucket, prefix, endpoint = options.endpoint } = address;
   const bucketOptions = { ...options, bucket, ...(endpoint === undefined ? {} : { endpoint }) };
-  return createBucketStore(
-    kind === "s3" ? createS3Bucket(url, bucketOptions) : createGcsBucket(url, bucketOptions),
-    { kind, url, prefix },
-  );
+  // Who pushes to one cloud does not wait for the other's client to load.
+  const open =
+    kind === "s3"
+      ? (await import("./s3-bucket.ts")).createS3Bucket
+      : (await import("./gcs-bucket.ts")).createGcsBucket;
+  return createBucketStore(open(url, bucketOptions), { kind, url, prefix });
 }

@@ -143,7 +143,10 @@ async function inOrder(store: Store, asked: readonly string[] | undefined): Prom
     }
     order.add(model);
   };
-  for (const model of asked ?? (await store.list())) await visit(checkModelName(model), []);
+  const wanted = asked ?? (await store.list());
+  if (wanted.length === 0)
+    throw new StrainflowError("no-model", `${store.url} holds no models`, { details: { url: store.url } });
+  for (const model of wanted) await visit(checkModelName(model), []);
   return [...order];
 }
 

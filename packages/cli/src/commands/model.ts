@@ -9,6 +9,9 @@ import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-fac
 import { makeOutputFolder } from "../output-folder.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
+import { addModelList } from "./model-list.ts";
+import { addModelPull } from "./model-pull.ts";
+import { addModelPush } from "./model-push.ts";
 
 interface BuildFlags extends DetectorFlags, PlacementFlags {
   readonly out: string;
@@ -97,6 +100,9 @@ export function addModel(program: Command): void {
     .option("--replace", "write over models that are there")
     .option("--json", "the result as one JSON object on stdout");
   addPlacementFlags(add).addHelpText("after", ADD_EXAMPLE).action(addNetworkOf);
+  addModelList(model);
+  addModelPush(model);
+  addModelPull(model);
 }
 
 async function buildModel(flags: BuildFlags): Promise<void> {
