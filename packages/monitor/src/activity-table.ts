@@ -41,7 +41,12 @@ const COLUMNS: readonly Column[] = [
   { head: "failed", dispensable: 8, cell: (a) => countFigure(a.counters.failures) },
 ];
 
-type ServerState = { last?: ServerSample; away?: Extract<MonitorSample, { kind: "away" }>; seen: boolean };
+type ServerState = {
+  last?: ServerSample;
+  away?: Extract<MonitorSample, { kind: "away" }>;
+  seen: boolean;
+  noSteps?: true;
+};
 
 /** A table of what models do. It writes nothing: that is for whoever has a terminal. */
 export function createTableState(): TableState {
@@ -54,13 +59,16 @@ export function createTableState(): TableState {
         return;
       }
       const state = servers.get(sample.server) ?? { seen: false };
-      if (sample.kind === "server") servers.set(sample.server, { last: sample, seen: true });
-      else if (sample.kind === "seen") servers.set(sample.server, { seen: true });
+      const { noSteps } = state;
+      const kept = noSteps === undefined ? {} : { noSteps };
+      if (sample.kind === "server") servers.set(sample.server, { ...kept, last: sample, seen: true });
+      else if (sample.kind === "seen") servers.set(sample.server, { ...kept, seen: true });
       else if (sample.kind === "away") servers.set(sample.server, { ...state, away: sample });
+      else servers.set(sample.server, { ...state, noSteps: true });
     },
     lines(columns) {
       const shown: string[] = [];
-      for (const [name, { last, away, seen }] of servers) {
+      for (const [name, { last, away, seen, noSteps }] of servers) {
         if (shown.length > 0) shown.push("");
         const when =
           away !== undefined
@@ -73,7 +81,10 @@ export function createTableState(): TableState {
                 ? `last ${durationFigure(last.elapsedSeconds)}`
                 : "since its models were loaded";
         shown.push(cut(`${name}   ${when}`, columns));
-        if (last !== undefined && away === undefined) shown.push(...modelLines(last, columns));
+        if (last === undefined || away !== undefined) continue;
+        shown.push(...modelLines(last, columns));
+        if (noSteps)
+          shown.push(cut("  (no configurations are to be had: ensembles are not recognised)", columns));
       }
       if (clients.size > 0)
         shown.push(...(shown.length > 0 ? [""] : []), ...clientLines([...clients.values()], columns));

@@ -96,7 +96,8 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     await rename(beside, path);
     await syncFolder(dirname(path));
   } catch (cause) {
-    await rm(beside, { force: true });
+    // Where the folder itself is gone there is nothing to take away either.
+    await rm(beside, { force: true }).catch(() => undefined);
     throw new StrainflowError(
       "output-unwritable",
       `${path}: it cannot be written (${cause instanceof Error ? cause.message : String(cause)}); choose another file`,

@@ -1,4 +1,5 @@
 import { invalidOption, StrainflowError } from "@strainflow/series";
+import { createHttpCaller } from "./http-caller.ts";
 import { createRunningTotals } from "./running-totals.ts";
 import type { MonitorSink } from "./sink.ts";
 import { withoutUser } from "./url-user.ts";
@@ -35,23 +36,23 @@ export function createPushgatewaySink(url: string, options: PushgatewayOptions =
   for (const [name, value] of Object.entries({ intervalMs, timeoutMs }))
     if (!(value >= 1 && value <= 86_400_000))
       throw invalidOption("createPushgatewaySink", name, value, "milliseconds, at least 1 and at most a day");
-  const { url: gateway, headers: authorization } = withoutUser(checkUrl(url));
-  const target = groupUrl(gateway, { job, ...grouping });
+  const caller = createHttpCaller(groupUrl(checkUrl(url), { job, ...grouping }));
+  const gateway = withoutUser(url).url;
   const totals = createRunningTotals();
   let ok: boolean | undefined;
   let pushing: Promise<void> | undefined;
 
   async function send(method: "PUT" | "DELETE"): Promise<void> {
     try {
-      const response = await fetch(target, {
+      const { status, said, text } = await caller.call({
         method,
-        headers: { ...authorization, "content-type": METRICS_TYPE },
-        ...(method === "PUT" ? { body: writeMetrics(totals.families()) } : {}),
-        signal: AbortSignal.timeout(timeoutMs),
+        timeoutMs,
+        ...(method === "PUT"
+          ? { body: writeMetrics(totals.families()), headers: { "content-type": METRICS_TYPE } }
+          : {}),
       });
-      const said = (await response.text()).trim().slice(0, 200);
-      if (!response.ok)
-        throw new Error(`${response.status} ${response.statusText}${said === "" ? "" : `: ${said}`}`);
+      if (status < 200 || status > 299)
+        throw new Error([said, text.trim().slice(0, 200)].filter((part) => part !== "").join(": "));
       if (ok === false) onState({ ok: true });
       ok = true;
     } catch (cause) {
@@ -73,13 +74,13 @@ export function createPushgatewaySink(url: string, options: PushgatewayOptions =
       clearInterval(timer);
       await pushing;
       await send(removeAtEnd ? "DELETE" : "PUT");
+      caller.close();
     },
   };
 }
 
 function notPushed(url: string, cause: unknown): StrainflowError {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const why = inner instanceof Error ? inner.message || inner.name : String(inner);
+  const why = cause instanceof Error ? cause.message : String(cause);
   return new StrainflowError("push-failed", `${url} takes no metrics (${why}); it is tried again`, {
     cause,
     details: { url },

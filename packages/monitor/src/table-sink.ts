@@ -14,8 +14,11 @@ export interface TableStream {
 export interface TableSinkOptions {
   /** Default `process.stdout`. */
   readonly stream?: TableStream;
-  /** Refreshes one table in place. Default: if the stream is a terminal; else there is a line per model and interval. */
-  readonly refresh?: boolean;
+  /**
+   * `refresh`: one table, drawn over itself; `lines`: a line for each model that did something in the interval;
+   * `end`: one table at the end. Default: `refresh` if the stream is a terminal, else `lines`.
+   */
+  readonly as?: "refresh" | "lines" | "end";
 }
 
 /**
@@ -23,8 +26,9 @@ export interface TableSinkOptions {
  * something in the interval.
  */
 export function createTableSink(options: TableSinkOptions = {}): MonitorSink {
-  const { stream = process.stdout, refresh = stream.isTTY === true } = options;
-  return refresh ? refreshed(stream) : plain(stream);
+  const { stream = process.stdout, as = stream.isTTY === true ? "refresh" : "lines" } = options;
+  if (as === "lines") return plain(stream);
+  return as === "refresh" ? refreshed(stream) : atEnd(stream);
 }
 
 const DEFAULT_COLUMNS = 100;
@@ -48,6 +52,16 @@ function refreshed(stream: TableStream): MonitorSink {
       drawn = shown.length;
     },
     close: async () => undefined,
+  };
+}
+
+function atEnd(stream: TableStream): MonitorSink {
+  const state = createTableState();
+  return {
+    write: (sample) => state.add(sample),
+    async close() {
+      for (const line of state.lines(stream.columns ?? DEFAULT_COLUMNS)) stream.write(`${line}\n`);
+    },
   };
 }
 

@@ -100,7 +100,7 @@ async function watch(
   const end = (): void => ending.abort();
   signal.addEventListener("abort", end, { once: true });
   const answered = new Set<string>();
-  const news = createNews(terminal, answered);
+  const news = createNews(terminal, answered, hasTable(flags));
   const sinks: MonitorSink[] = [news];
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -158,14 +158,12 @@ async function openSinks(flags: Flags, terminal: Terminal, sinks: MonitorSink[])
             : terminal.warn(`${state.error.message}   [${state.error.tag}]`),
       }),
     );
-  if (flags.json !== true && flags.quiet !== true)
-    sinks.push(createTableSink(flags.once === true ? { stream: process.stdout, refresh: true } : {}));
+  if (hasTable(flags)) sinks.push(createTableSink(flags.once === true ? { as: "end" } : {}));
 }
 
-/** Warnings where the table does not tell them, and records for programs. */
-function createNews(terminal: Terminal, answered: Set<string>): MonitorSink {
+/** Records for programs, and warnings where there is no table to tell of them. */
+function createNews(terminal: Terminal, answered: Set<string>, table: boolean): MonitorSink {
   const away = new Set<string>();
-  const table = process.stdout.isTTY === true && !terminal.json;
   return {
     write(sample: MonitorSample) {
       if (sample.kind === "server" || sample.kind === "seen") {
@@ -174,7 +172,7 @@ function createNews(terminal: Terminal, answered: Set<string>): MonitorSink {
       } else if (sample.kind === "away" && !away.has(sample.server)) {
         away.add(sample.server);
         if (!table) terminal.warn(`${sample.error.message}; it is asked again   [${sample.error.tag}]`);
-      } else if (sample.kind === "no-steps")
+      } else if (sample.kind === "no-steps" && !table)
         terminal.warn(
           `${sample.server}: ensembles are not recognised: ${sample.error.message}   [${sample.error.tag}]`,
         );
@@ -182,6 +180,10 @@ function createNews(terminal: Terminal, answered: Set<string>): MonitorSink {
     },
     close: async () => undefined,
   };
+}
+
+function hasTable(flags: Flags): boolean {
+  return flags.json !== true && flags.quiet !== true;
 }
 
 function servers(text: string, before: readonly MonitoredServer[] | undefined): MonitoredServer[] {
