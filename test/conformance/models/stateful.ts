@@ -2,6 +2,7 @@ import { constant, node, onnxTwin, type Port } from "./onnx-twin.ts";
 import { io, pythonModel, type TwinModel } from "./twin-model.ts";
 
 const START = `control_input [ { name: "START" control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } ] } ]`;
+const READY = `control_input [ { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [0, 1] } ] } ]`;
 const CORRID = `control_input [ { name: "CORRID" control [ { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_INT64 } ] } ]`;
 
 /** The sum so far of a sequence's numbers: an instance of one slot holds it. */
@@ -14,10 +15,12 @@ def answer(self, a):
     return {'total': np.full(a['x'].shape, self.total, np.float32)}`,
   "self.total = np.float32(0)",
 );
-/** The same where several sequences share an instance. */
+/** The same where several sequences share an instance; a batch has a place for each slot, also for silent ones. */
 const PYTHON_SUMS = pythonModel(
   `
 def answer(self, a):
+    if a['READY'].reshape(-1)[0] == 0:
+        return {'total': np.zeros(a['x'].shape, np.float32)}
     key = int(a['CORRID'].reshape(-1)[0])
     if a['START'].reshape(-1)[0] == 1:
         self.totals[key] = np.float32(0)
@@ -60,7 +63,7 @@ function sum({ name, batch = 0, instances, idleMs, strategy = "direct {}" }: Sum
     name,
     config: `max_batch_size: ${batch}\n${io({ x: ["FP32", [1]] }, { total: ["FP32", [1]] })}instance_group [ { count: ${instances} kind: KIND_CPU } ]\n`,
     python: {
-      config: sequences(shared ? `${START} ${CORRID}` : START),
+      config: sequences(shared ? `${START} ${READY} ${CORRID}` : START),
       code: shared ? PYTHON_SUMS : PYTHON_SUM,
     },
     onnx: { config: sequences(STATE), graphs: { "1": sumGraph(shared ? ["batch", 1] : [1]) } },
@@ -78,7 +81,13 @@ function told(name: string, type: "INT64" | "UINT64" | "INT32" | "UINT32" | "BYT
     name,
     config: `${io(
       { x: ["FP32", [1]] },
-      { y: ["FP32", [1]], start: ["INT32", [1]], end: ["FP32", [1]], ready: ["BOOL", [1]], corrid: [config, [1]] },
+      {
+        y: ["FP32", [1]],
+        start: ["INT32", [1]],
+        end: ["FP32", [1]],
+        ready: ["BOOL", [1]],
+        corrid: [config, [1]],
+      },
     )}instance_group [ { count: 2 kind: KIND_CPU } ]
 sequence_batching {
   max_sequence_idle_microseconds: 5000000

@@ -1,4 +1,13 @@
-import { constant, graphAttribute, node, onnxTwin, type Port, TWIN_TYPES, type TwinType, valueInfo } from "./onnx-twin.ts";
+import {
+  constant,
+  graphAttribute,
+  node,
+  onnxTwin,
+  type Port,
+  TWIN_TYPES,
+  type TwinType,
+  valueInfo,
+} from "./onnx-twin.ts";
 import { type ConfigType, io, ONE_INSTANCE, pythonModel, type TwinModel } from "./twin-model.ts";
 
 function scaled(by: number, shape: Port[2]): Uint8Array {
@@ -47,10 +56,7 @@ const simple: TwinModel = {
           ["OUTPUT0", "INT32", ["batch", 16]],
           ["OUTPUT1", "INT32", ["batch", 16]],
         ],
-        nodes: [
-          node("Add", ["INPUT0", "INPUT1"], "OUTPUT0"),
-          node("Sub", ["INPUT0", "INPUT1"], "OUTPUT1"),
-        ],
+        nodes: [node("Add", ["INPUT0", "INPUT1"], "OUTPUT0"), node("Sub", ["INPUT0", "INPUT1"], "OUTPUT1")],
       }),
     },
   },
@@ -96,7 +102,9 @@ const types: TwinModel = {
     Object.fromEntries(TWIN_TYPES.map((type) => [`OUT_${type}`, [configType(type), [-1]] as const])),
   )}${ONE_INSTANCE}`,
   python: {
-    code: pythonModel("def answer(self, a):\n    return {'OUT' + name[2:]: value for name, value in a.items()}"),
+    code: pythonModel(
+      "def answer(self, a):\n    return {'OUT' + name[2:]: value for name, value in a.items()}",
+    ),
   },
   onnx: {
     graphs: {
@@ -162,7 +170,9 @@ const work: TwinModel = {
   name: "work",
   config: `${io({ ms: ["INT64", [1]] }, { done: ["INT64", [1]] })}${ONE_INSTANCE}`,
   python: {
-    code: pythonModel("def answer(self, a):\n    time.sleep(float(a['ms'][0]) / 1000)\n    return {'done': a['ms']}"),
+    code: pythonModel(
+      "def answer(self, a):\n    time.sleep(float(a['ms'][0]) / 1000)\n    return {'done': a['ms']}",
+    ),
   },
   onnx: {
     graphs: {
@@ -178,7 +188,11 @@ const work: TwinModel = {
           node("Loop", ["trips", "go", "zero"], "burnt", [
             graphAttribute("body", {
               name: "body",
-              input: [valueInfo(["i", "INT64", scalar]), valueInfo(["on", "BOOL", scalar]), valueInfo(["v", "INT64", scalar])],
+              input: [
+                valueInfo(["i", "INT64", scalar]),
+                valueInfo(["on", "BOOL", scalar]),
+                valueInfo(["v", "INT64", scalar]),
+              ],
               output: [valueInfo(["on_out", "BOOL", scalar]), valueInfo(["v_out", "INT64", scalar])],
               node: [
                 node("Identity", ["on"], "on_out"),
@@ -233,7 +247,9 @@ class TritonPythonModel:
 const greeter: TwinModel = {
   name: "greeter",
   config: `${io({ text: ["STRING", [1]], n: ["INT32", [1]] }, { answer: ["STRING", [1]], twice: ["INT32", [1]] })}${ONE_INSTANCE}`,
-  python: { code: pythonModel("def answer(self, a):\n    return {'answer': a['text'], 'twice': a['n'] + a['n']}") },
+  python: {
+    code: pythonModel("def answer(self, a):\n    return {'answer': a['text'], 'twice': a['n'] + a['n']}"),
+  },
   onnx: {
     graphs: {
       "1": onnxTwin({
@@ -252,5 +268,15 @@ const greeter: TwinModel = {
 };
 
 export const STATELESS: readonly TwinModel[] = [
-  net, dynamic, simple, plain, variable, types, bf16, scores, work, repeat, greeter,
+  net,
+  dynamic,
+  simple,
+  plain,
+  variable,
+  types,
+  bf16,
+  scores,
+  work,
+  repeat,
+  greeter,
 ];

@@ -16,7 +16,9 @@ export interface TwinModel {
 type Kind = "BOOL" | "UINT8" | "UINT16" | "UINT32" | "UINT64" | "INT8" | "INT16" | "INT32" | "INT64";
 export type ConfigType = Kind | "FP16" | "FP32" | "FP64" | "STRING" | "BF16";
 
-const tensors = (ports: Readonly<Record<string, readonly [ConfigType, readonly number[], string?]>>): string =>
+const tensors = (
+  ports: Readonly<Record<string, readonly [ConfigType, readonly number[], string?]>>,
+): string =>
   Object.entries(ports)
     .map(
       ([name, [type, dims, extra = ""]]) =>

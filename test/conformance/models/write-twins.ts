@@ -38,7 +38,8 @@ function filesOf(model: TwinModel, form: "python" | "onnx"): Record<string, stri
   const native = model.onnx?.config?.includes("backend:") ?? false;
   files["config.pbtxt"] =
     `${native ? "" : 'platform: "onnxruntime_onnx"\n'}${head}${model.onnx?.config ?? ""}`;
-  for (const [version, bytes] of Object.entries(model.onnx?.graphs ?? {})) files[`${version}/model.onnx`] = bytes;
+  for (const [version, bytes] of Object.entries(model.onnx?.graphs ?? {}))
+    files[`${version}/model.onnx`] = bytes;
   if (native) files["1/.keep"] = "";
   return files;
 }

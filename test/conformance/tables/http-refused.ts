@@ -1,0 +1,185 @@
+import { expect } from "vitest";
+import { type HttpRefused, input, inputs, missing, NET, net, one, typed, without } from "./http-requests.ts";
+
+/** Requests over HTTP and how they are refused. */
+export const HTTP_REFUSED: readonly HttpRefused[] = [
+  { what: "unknown path", path: "/v2/nothing", status: 404, error: "Not Found" },
+  { what: "unknown path of a model", path: "/v2/models/net/foo", status: 404, error: "Not Found" },
+  {
+    what: "a version that is no number",
+    path: "/v2/models/net/versions/abc",
+    status: 404,
+    error: "Not Found",
+  },
+  { what: "wrong method", path: NET, status: 405, error: "Method Not Allowed" },
+  {
+    what: "wrong method",
+    path: "/v2/models/net",
+    request: { method: "DELETE" },
+    status: 405,
+    error: "Method Not Allowed",
+  },
+  {
+    what: "unknown model",
+    path: "/v2/models/nope",
+    status: 404,
+    error: "Request for unknown model: 'nope' is not found",
+  },
+  {
+    what: "unknown version",
+    path: "/v2/models/net/versions/9",
+    status: 404,
+    error: "Request for unknown model: 'net' version 9 is not found",
+  },
+  {
+    what: "inference of an unknown model",
+    path: "/v2/models/nope/infer",
+    request: { body: { inputs: [] } },
+    status: 404,
+    error: "Request for unknown model: 'nope' is not found",
+  },
+  { what: "an unknown model is not ready", path: "/v2/models/nope/ready", status: 400 },
+  {
+    what: "a decoupled model",
+    path: "/v2/models/repeat/infer",
+    request: { body: { inputs: [] } },
+    status: 501,
+    error: "HTTP end point doesn't support models with decoupled transaction policy",
+  },
+  { what: "no JSON", ...net("{x"), status: 500 },
+  { what: "an array", ...net("[]"), status: 500, error: missing("inputs") },
+  { what: "no inputs", ...net({}), status: 500, error: missing("inputs") },
+  {
+    what: "inputs that are no array",
+    ...net({ inputs: {} }),
+    status: 500,
+    error: "Unable to parse 'inputs': attempt to access JSON non-array as array",
+  },
+  { what: "an input that is no object", ...inputs(1), status: 400, error: `${one} But no field is set` },
+  { what: "an input without a name", ...inputs(without("name")), status: 500, error: missing("name") },
+  {
+    what: "an input without a type",
+    ...inputs(without("datatype")),
+    status: 500,
+    error: missing("datatype"),
+  },
+  { what: "an input without a shape", ...inputs(without("shape")), status: 500, error: missing("shape") },
+  {
+    what: "an input without data",
+    ...inputs(without("data")),
+    status: 400,
+    error: `${one} But no field is set`,
+  },
+  {
+    what: "data twice",
+    ...inputs(input({ parameters: { binary_data_size: 32 } })),
+    status: 400,
+    error: `${one} But set 'data' 'binary_data_size'`,
+  },
+  {
+    what: "a name that is a number",
+    ...inputs(input({ name: 3 })),
+    status: 500,
+    error: "Unable to parse 'name': attempt to access JSON non-string as string",
+  },
+  {
+    what: "unknown type",
+    ...inputs(input({ datatype: "FLOAT" })),
+    status: 400,
+    error: "invalid datatype for input x",
+  },
+  {
+    what: "wrong type",
+    ...inputs(input({ datatype: "INT32" })),
+    status: 400,
+    error:
+      "[request id: <id_unknown>] inference input 'x' data-type is 'INT32', but model 'net' expects 'FP32'",
+  },
+  {
+    what: "a shape that is a text",
+    ...inputs(input({ shape: "a" })),
+    status: 500,
+    error: "Unable to parse 'shape': attempt to access JSON non-array as array",
+  },
+  {
+    what: "a negative size",
+    ...inputs(input({ shape: [-1, 2, 4] })),
+    status: 500,
+    error: "Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer",
+  },
+  {
+    what: "half a size",
+    ...inputs(input({ shape: [1.5, 2, 4] })),
+    status: 500,
+    error: "Unable to parse 'shape': attempt to access JSON non-unsigned-integer as unsigned-integer",
+  },
+  {
+    what: "too few numbers",
+    ...inputs(input({ data: [1, 2] })),
+    status: 500,
+    error: "Unable to parse 'data': Shape does not match true shape of 'data' field",
+  },
+  {
+    what: "too many numbers",
+    ...inputs(input({ data: [0, 1, 2, 3, 4, 5, 6, 7, 8] })),
+    status: 500,
+    error: "Unable to parse 'data': Shape does not match true shape of 'data' field",
+  },
+  {
+    what: "texts for numbers",
+    ...inputs(input({ data: new Array(8).fill("a") })),
+    status: 500,
+    error: "Unable to parse 'data': attempt to access JSON non-number as double",
+  },
+  {
+    what: "nulls for numbers",
+    ...inputs(input({ data: new Array(8).fill(null) })),
+    status: 500,
+    error: "Unable to parse 'data': attempt to access JSON non-number as double",
+  },
+  {
+    what: "fractions for whole numbers",
+    ...typed("INT32", [1.5]),
+    status: 500,
+    error: "Unable to parse 'data': attempt to access JSON non-signed-integer as signed-integer",
+  },
+  {
+    what: "negatives for unsigned numbers",
+    ...typed("UINT16", [-1]),
+    status: 500,
+    error: "Unable to parse 'data': attempt to access JSON non-unsigned-integer as unsigned-integer",
+  },
+  {
+    what: "numbers for booleans",
+    ...typed("BOOL", [1]),
+    status: 500,
+    error: "Unable to parse 'data': attempt to access JSON non-boolean as boolean",
+  },
+  {
+    what: "numbers for texts",
+    ...typed("BYTES", [1]),
+    status: 500,
+    error: "Unable to parse JSON bytes array: attempt to access JSON non-string as string",
+  },
+  {
+    what: "FP16 in JSON",
+    ...typed("FP16", [1]),
+    status: 400,
+    error:
+      "receiving FP16 data via JSON is not supported. Please use the binary data format for input IN_FP16",
+  },
+  {
+    what: "wrong shape",
+    ...inputs(input({ shape: [1, 2, 3], data: [0, 1, 2, 3, 4, 5] })),
+    status: 400,
+    error: expect.stringContaining(
+      "unexpected shape for input 'x' for model 'net'. Expected [-1,2,4], got [1,2,3].",
+    ) as string,
+  },
+  {
+    what: "batch too large",
+    ...inputs(input({ shape: [9, 2, 4], data: new Array(72).fill(0) })),
+    status: 400,
+    error: "[request id: <id_unknown>] inference request batch-size must be <= 8 for 'net'",
+  },
+];
