@@ -6,3 +6,4 @@ export * from "./gen/grpc_service_pb.ts";
 export * from "./gen/health_pb.ts";
 export * from "./gen/model_config_pb.ts";
 export * from "./gen/onnx_pb.ts";
+export * from "./gen/reflection_pb.ts";
