@@ -3,6 +3,7 @@ import { invalidOption } from "@strainflow/series";
 import { parseAddress } from "./address.ts";
 import { createClient, type TritonClient } from "./client.ts";
 import { createGrpcLink } from "./grpc-link.ts";
+import { createHttpLink } from "./http-link.ts";
 import type { StreamLimits } from "./infer-call.ts";
 import type { Link } from "./link.ts";
 import { waitUntilReady } from "./readiness.ts";
@@ -16,8 +17,9 @@ export interface ConnectOptions extends TransportOptions, HealthOptions, Partial
   /** Milliseconds that a unary call may take. Default 30 000. */
   readonly callTimeoutMs?: number;
   /**
-   * TCP connections to each server that streams are dealt to in turn (over HTTP: that requests go by at once). Default 1:
-   * one carries more than one core can encode; more of them where a balancer stands before several servers.
+   * TCP connections to each server that streams are dealt to in turn. Default 1: one carries more than one core can
+   * encode; more of them where a balancer stands before several servers. Over HTTP, where a connection carries one
+   * request at a time, default 16.
    */
   readonly connections?: number;
   /** Gives up waiting for the server. */
@@ -44,11 +46,16 @@ export async function connect(
   const addresses = (typeof address === "string" ? [address] : address).map(parseAddress);
   if (addresses.length === 0) throw invalidOption("connect", "address", "[]", "one address or more");
   const limits = streamLimits(options);
-  const { connections = 1, callTimeoutMs = 30_000, waitMs = 10_000 } = options;
-  if (!Number.isInteger(connections) || connections < 1)
+  const { connections, callTimeoutMs = 30_000, waitMs = 10_000 } = options;
+  if (connections !== undefined && (!Number.isInteger(connections) || connections < 1))
     throw invalidOption("connect", "connections", connections, "a whole number of at least 1");
   const links: Link[] = [];
-  for (const one of addresses) links.push(createGrpcLink(one, connections, options));
+  for (const one of addresses)
+    links.push(
+      one.protocol === "http"
+        ? createHttpLink(one, connections ?? HTTP_CONNECTIONS, options)
+        : createGrpcLink(one, connections ?? 1, options),
+    );
   const servers = createServers(links, options);
   try {
     await waitUntilReady(links, waitMs, options.signal);
@@ -61,6 +68,8 @@ export async function connect(
     throw error;
   }
 }
+
+const HTTP_CONNECTIONS = 16;
 
 function streamLimits(options: ConnectOptions): StreamLimits {
   const limits = {

@@ -3,6 +3,7 @@ import type { Address } from "./address.ts";
 import { openInferCall } from "./infer-call.ts";
 import type { Link, ModelTarget } from "./link.ts";
 import { createRequestEncoder, type RequestEncoder } from "./request-encoder.ts";
+import { sharedOutputs } from "./request-header.ts";
 import { createResponseDecoder } from "./response-decoder.ts";
 import type { TransportOptions } from "./transport.ts";
 import { createTransportPool } from "./transport-pool.ts";
@@ -39,8 +40,10 @@ export function createGrpcLink(address: Address, connections: number, options: T
         requestId: request.id,
         sequenceId: request.sequence?.id,
       });
-      const { id, outputs, error, modelName, modelVersion, parameters } =
-        createResponseDecoder().unary(message);
+      const { id, outputs, error, modelName, modelVersion, parameters } = createResponseDecoder().unary(
+        message,
+        () => sharedOutputs(request.outputs),
+      );
       if (error !== undefined) throw error;
       return { id, outputs, modelName, modelVersion, parameters, final: true };
     },

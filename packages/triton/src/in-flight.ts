@@ -5,6 +5,8 @@ export interface PendingRequest {
   readonly sequenceId: bigint | string | undefined;
   /** `performance.now()` of `send`. */
   readonly sentAt: number;
+  /** Outputs that go to shared memory. */
+  readonly shared: ReadonlySet<string> | undefined;
 }
 
 /** What a stream has sent and not got an answer to, in order. */

@@ -4,6 +4,7 @@ import { createInFlight } from "./in-flight.ts";
 import type { LatencyBook } from "./latency-profile.ts";
 import type { InferResult, TritonCall, TritonListener, TritonRequest } from "./request.ts";
 import type { RequestEncoder } from "./request-encoder.ts";
+import { sharedOutputs } from "./request-header.ts";
 import type { DecodedResponse, ResponseDecoder } from "./response-decoder.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -112,7 +113,7 @@ export function openInferCall(options: CallOptions): TritonCall {
     if (done) return;
     let response: DecodedResponse;
     try {
-      response = decoder.stream(message);
+      response = decoder.stream(message, (id) => inFlight.find(id)?.shared);
     } catch (cause) {
       lose("malformed", cause instanceof Error ? cause.message : String(cause), cause);
       return;
@@ -182,6 +183,7 @@ export function openInferCall(options: CallOptions): TritonCall {
         size,
         sequenceId: request.sequence?.id,
         sentAt: performance.now(),
+        shared: sharedOutputs(request.outputs),
       });
       queue.push(message);
       pump();

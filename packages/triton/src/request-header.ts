@@ -51,6 +51,17 @@ export function sharedMemoryOf(tensor: RequestTensor): SharedMemory | undefined 
   return "sharedMemory" in tensor ? tensor.sharedMemory : undefined;
 }
 
+/** The outputs that are to be put into shared memory; nothing where there are none. */
+export function sharedOutputs(
+  outputs: readonly (string | OutputChoice)[] | undefined,
+): ReadonlySet<string> | undefined {
+  let names: Set<string> | undefined;
+  for (const output of outputs ?? [])
+    if (typeof output !== "string" && output.sharedMemory !== undefined)
+      names = (names ?? new Set()).add(output.name);
+  return names;
+}
+
 /** As parameters of an input or output. */
 export function sharedMemoryParameters(memory: SharedMemory | undefined): [string, ParameterValue][] {
   if (memory === undefined) return [];

@@ -26,12 +26,18 @@ export interface DecodedResponse {
   readonly error?: Error;
 }
 
+/**
+ * The outputs that a request wanted to have in shared memory, by its id: the response names them and holds nothing for
+ * them, and they are left out.
+ */
+export type SharedOutputs = (id: string) => ReadonlySet<string> | undefined;
+
 /** Reads the responses of one stream or model. */
 export interface ResponseDecoder {
   /** A `ModelStreamInferResponse`. @throws `malformed-response` if it cannot be parsed */
-  stream(message: Buffer): DecodedResponse;
+  stream(message: Buffer, sharedOf?: SharedOutputs): DecodedResponse;
   /** A `ModelInferResponse`. @throws `malformed-response` if it cannot be parsed */
-  unary(message: Buffer): DecodedResponse;
+  unary(message: Buffer, sharedOf?: SharedOutputs): DecodedResponse;
 }
 
 /** Name, datatype and shape of an output, and the bytes that said so: they rarely change. */
@@ -41,8 +47,6 @@ interface KnownOutput {
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly hasContents: boolean;
-  /** It was put into shared memory, and is not in the message. */
-  readonly isShared: boolean;
 }
 
 /** The bytes of something short that rarely changes, and what they said. */
@@ -145,7 +149,11 @@ export function createResponseDecoder(): ResponseDecoder {
     }
   }
 
-  function read(message: Buffer, body: (end: number) => void): DecodedResponse {
+  function read(
+    message: Buffer,
+    body: (end: number) => void,
+    sharedOf: SharedOutputs | undefined,
+  ): DecodedResponse {
     refusal = "";
     id = "";
     outputCount = 0;
@@ -166,7 +174,7 @@ export function createResponseDecoder(): ResponseDecoder {
     const facts = { refusal, id, modelName, modelVersion, parameters };
     if (refusal !== "") return { ...facts, outputs: {} };
     try {
-      return { ...facts, outputs: tensors(known, outputCount, raw) };
+      return { ...facts, outputs: tensors(known, outputCount, raw, sharedOf?.(id)) };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       return { ...facts, outputs: {}, error };
@@ -174,8 +182,8 @@ export function createResponseDecoder(): ResponseDecoder {
   }
 
   return {
-    stream: (message) => read(message, streamResponse),
-    unary: (message) => read(message, inferResponse),
+    stream: (message, sharedOf) => read(message, streamResponse, sharedOf),
+    unary: (message, sharedOf) => read(message, inferResponse, sharedOf),
   };
 }
 
@@ -183,11 +191,12 @@ function tensors(
   known: readonly KnownOutput[],
   count: number,
   raw: readonly Uint8Array[],
+  shared: ReadonlySet<string> | undefined,
 ): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {};
   for (let i = 0; i < count; i++) {
-    const { name, datatype, shape, source, hasContents, isShared } = known[i]!;
-    if (isShared) continue;
+    const { name, datatype, shape, source, hasContents } = known[i]!;
+    if (shared?.has(name)) continue;
     const bytes = raw[i];
     if (bytes === undefined && hasContents)
       outputs[name] = { datatype, shape, data: typedContents(name, datatype, shape, source) };
@@ -206,7 +215,6 @@ function parseOutput(reader: WireReader): KnownOutput {
   let datatype = "";
   const shape: number[] = [];
   let hasContents = false;
-  let isShared = false;
   while (reader.at < end) {
     const tag = reader.varint();
     if (tag === ((1 << 3) | LENGTH_DELIMITED)) name = reader.string();
@@ -216,11 +224,6 @@ function parseOutput(reader: WireReader): KnownOutput {
       const to = reader.delimitedEnd();
       while (reader.at < to) shape.push(reader.varint());
       if (reader.at !== to) throw new RangeError("a dimension runs past its field");
-    } else if (tag === ((4 << 3) | LENGTH_DELIMITED)) {
-      const to = reader.delimitedEnd();
-      if (readParameter(new WireReader().reset(bytes, reader.at, to))[0] === "shared_memory_region")
-        isShared = true;
-      reader.at = to;
     } else {
       if (tag >>> 3 === 5) hasContents = true;
       reader.skip(tag & 7);
@@ -229,7 +232,7 @@ function parseOutput(reader: WireReader): KnownOutput {
   if (!isDatatype(datatype)) throw new RangeError(`output "${name}" is of datatype "${datatype}"`);
   if (name === "__proto__") throw new RangeError("no output can have that name");
   if (shape.some((size) => size < 0)) throw new RangeError(`output "${name}" has a negative dimension`);
-  return { source: copyOf(bytes, start, end), name, datatype, shape, hasContents, isShared };
+  return { source: copyOf(bytes, start, end), name, datatype, shape, hasContents };
 }
 
 /** A copy, which does not keep the whole message alive. */
