@@ -158,7 +158,7 @@ function modelLines({ models, elapsedSeconds }: ServerSample, columns: number): 
 
 /** Of totals there are counts where there would be rates. */
 function headOf(head: string, total: boolean): string {
-  return total ? head.replace("req/s", "requests").replace("inf/s", "infers") : head;
+  return total ? head.replace("req/s", "requests").replace("inf/s", "inf") : head;
 }
 
 function clientLines(clients: readonly ClientSample[], columns: number): string[] {
@@ -167,11 +167,11 @@ function clientLines(clients: readonly ClientSample[], columns: number): string[
   const room = Math.max(1, Math.min(longest, columns - 50));
   return [
     "clients".padEnd(room) + ["answers", ...heads].map((head) => head.padStart(10)).join(""),
-    ...clients.map(({ client, latency: { count, p50Us, p90Us, p99Us, p999Us } }) =>
+    ...clients.map(({ client, latency: { count, p50Ms, p90Ms, p99Ms, p999Ms } }) =>
       [
         cut(`  ${client}`, room).padEnd(room),
-        ...[countFigure(count), ...[p50Us, p90Us, p99Us, p999Us].map(averageFigure)].map((cell) =>
-          cell.padStart(10),
+        ...[countFigure(count), ...[p50Ms, p90Ms, p99Ms, p999Ms].map((ms) => averageFigure(ms * 1e3))].map(
+          (cell) => cell.padStart(10),
         ),
       ].join(""),
     ),

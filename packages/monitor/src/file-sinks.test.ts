@@ -165,7 +165,7 @@ describe("a file of JSON lines", () => {
         serverQuantilesUs: { "0.99": 7 },
       },
       { type: "away", server: "triton-2", tag: "metrics-unreachable" },
-      { type: "client", client: "h1", p999Us: 1.2e6 },
+      { type: "client", client: "h1", answers: 12, quantilesUs: { "0.999": 1.2e6 } },
     ]);
   });
 });

@@ -30,8 +30,16 @@ export function sampleRecords(sample: MonitorSample): Record<string, unknown>[] 
         }),
       );
     }
-    case "client":
-      return [{ type: "client", timestamp, client: sample.client, ...sample.latency }];
+    case "client": {
+      const { count, p50Ms, p90Ms, p99Ms, p999Ms } = sample.latency;
+      const quantilesUs = {
+        "0.5": p50Ms * 1e3,
+        "0.9": p90Ms * 1e3,
+        "0.99": p99Ms * 1e3,
+        "0.999": p999Ms * 1e3,
+      };
+      return [{ type: "client", timestamp, client: sample.client, answers: count, quantilesUs }];
+    }
     case "seen":
       return [
         {

@@ -1,12 +1,11 @@
-/** Latencies of a client, from request to answer, in microseconds. */
+/** Latencies of a client, from request to answer, in milliseconds: what the client's own `latency()` gives. */
 export interface ClientLatency {
   /** Answers that these are of. */
   readonly count: number;
-  readonly p50Us: number;
-  readonly p90Us: number;
-  readonly p95Us: number;
-  readonly p99Us: number;
-  readonly p999Us: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
 }
 
 /** Whatever keeps a client's latencies as a histogram: Node's own `createHistogram()`, for one. */
@@ -21,7 +20,7 @@ export type LatencySource =
   | {
       /** The client's name in all output: a sequence, a deployment. */
       readonly name: string;
-      /** Asked at each interval; `undefined` while there is nothing to tell. */
+      /** Asked at each interval; `undefined` while there is nothing to tell: `() => stream.latency()`. */
       readonly quantiles: () => ClientLatency | undefined;
     }
   | {
@@ -31,7 +30,7 @@ export type LatencySource =
       readonly unit?: "ns" | "us" | "ms";
     };
 
-const US_PER: Readonly<Record<"ns" | "us" | "ms", number>> = { ns: 1e-3, us: 1, ms: 1e3 };
+const MS_PER: Readonly<Record<"ns" | "us" | "ms", number>> = { ns: 1e-6, us: 1e-3, ms: 1 };
 
 /** What a source has to tell now. */
 export function readLatency(source: LatencySource): ClientLatency | undefined {
@@ -39,6 +38,6 @@ export function readLatency(source: LatencySource): ClientLatency | undefined {
   const { histogram, unit = "ns" } = source;
   const count = Number(histogram.count);
   if (count === 0) return undefined;
-  const at = (percentile: number): number => histogram.percentile(percentile) * US_PER[unit];
-  return { count, p50Us: at(50), p90Us: at(90), p95Us: at(95), p99Us: at(99), p999Us: at(99.9) };
+  const at = (percentile: number): number => histogram.percentile(percentile) * MS_PER[unit];
+  return { count, p50Ms: at(50), p90Ms: at(90), p99Ms: at(99), p999Ms: at(99.9) };
 }

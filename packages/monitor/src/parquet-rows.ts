@@ -72,18 +72,17 @@ export function parquetRows(sample: MonitorSample): ParquetRow[] {
       ),
     }));
   if (sample.kind === "client") {
-    const { count, p50Us, p90Us, p95Us, p99Us, p999Us } = sample.latency;
+    const { count, p50Ms, p90Ms, p99Ms, p999Ms } = sample.latency;
     return [
       {
         kind: "client",
         timestamp,
         model: sample.client,
         requests: whole(count),
-        p50_us: p50Us,
-        p90_us: p90Us,
-        p95_us: p95Us,
-        p99_us: p99Us,
-        p999_us: p999Us,
+        p50_us: p50Ms * 1e3,
+        p90_us: p90Ms * 1e3,
+        p99_us: p99Ms * 1e3,
+        p999_us: p999Ms * 1e3,
       },
     ];
   }

@@ -35,11 +35,10 @@ const PHASES: readonly (readonly [DurationName, string])[] = [
 ];
 
 const QUANTILES = [
-  ["0.5", "p50Us"],
-  ["0.9", "p90Us"],
-  ["0.95", "p95Us"],
-  ["0.99", "p99Us"],
-  ["0.999", "p999Us"],
+  ["0.5", "p50Ms"],
+  ["0.9", "p90Ms"],
+  ["0.99", "p99Ms"],
+  ["0.999", "p999Ms"],
 ] as const;
 
 /**
@@ -195,7 +194,7 @@ export function createRunningTotals(): RunningTotals {
           values: [...clients.values()].flatMap(({ client, latency }) => [
             ...QUANTILES.map(([quantile, name]) => ({
               labels: { client, quantile },
-              value: latency[name] / 1e6,
+              value: latency[name] / 1e3,
             })),
             { suffix: "_count", labels: { client }, value: latency.count },
           ]),

@@ -83,9 +83,9 @@ function plainLines(sample: MonitorSample, away: Set<string>): string[] {
   switch (sample.kind) {
     case "client": {
       const { client, latency } = sample;
-      const { count, p50Us, p99Us, p999Us } = latency;
+      const { count, p50Ms, p99Ms, p999Ms } = latency;
       return [
-        `client ${client}   ${count} answers   p50 ${averageFigure(p50Us)}   p99 ${averageFigure(p99Us)}   p99.9 ${averageFigure(p999Us)}`,
+        `client ${client}   ${count} answers   p50 ${averageFigure(p50Ms * 1e3)}   p99 ${averageFigure(p99Ms * 1e3)}   p99.9 ${averageFigure(p999Ms * 1e3)}`,
       ];
     }
     case "away": {

@@ -58,7 +58,7 @@ describe("the table", () => {
         elapsedSeconds: 0,
       }),
     );
-    expect(heads).toMatch(/requests +infers .* p99 +failed$/);
+    expect(heads).toMatch(/requests +inf .* p99 +failed$/);
     expect(row).toMatch(/2\.5 ms +2$/);
   });
 

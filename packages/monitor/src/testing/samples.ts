@@ -57,5 +57,5 @@ export const client: ClientSample = {
   kind: "client",
   client: "h1",
   timestampMs: 1_763_736_700_500,
-  latency: { count: 12, p50Us: 1500, p90Us: 2000, p95Us: 2500, p99Us: 9000, p999Us: 1.2e6 },
+  latency: { count: 12, p50Ms: 1.5, p90Ms: 2, p99Ms: 9, p999Ms: 1200 },
 };
