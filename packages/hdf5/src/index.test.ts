@@ -5,7 +5,9 @@ it("exports these names", () => {
   expect(Object.keys(hdf5).sort()).toEqual([
     "createHdf5Writer",
     "inspectHdf5",
+    "openEventTable",
     "openHdf5",
+    "writeEventTable",
     "writeSeriesHdf5",
   ]);
 });

@@ -1,15 +1,30 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import type { EventFileFacts } from "./describe-events.ts";
 import { hdf5Error, type PlainError, revivedError } from "./errors.ts";
+import type { EventQuery } from "./event-columns.ts";
 import type { FileFacts } from "./facts.ts";
 import type { FilePort } from "./file-session.ts";
+import type { EventResult, EventsRequest } from "./read-events.ts";
 import type { ReadRequest, ReadResult } from "./read-samples.ts";
 
 /** What is asked of the parser. */
 export type Call =
   | { readonly id: number; readonly kind: "describe"; readonly path: string }
   | { readonly id: number; readonly kind: "read"; readonly path: string; readonly request: ReadRequest }
+  | {
+      readonly id: number;
+      readonly kind: "describe-events";
+      readonly path: string;
+      readonly query: EventQuery;
+    }
+  | {
+      readonly id: number;
+      readonly kind: "read-events";
+      readonly path: string;
+      readonly events: EventsRequest;
+    }
   | { readonly id: number; readonly kind: "release"; readonly path: string };
 
 /** What it answers. */
@@ -17,6 +32,8 @@ export interface Reply {
   readonly id: number;
   readonly facts?: FileFacts;
   readonly result?: ReadResult;
+  readonly eventFacts?: EventFileFacts;
+  readonly eventResults?: readonly EventResult[];
   readonly error?: PlainError;
 }
 
@@ -119,6 +136,18 @@ export function createRemotePort(
       const { result } = await ask(path, (id) => ({ id, kind: "read", path, request }));
       if (result === undefined) throw new TypeError("the parser answered without samples");
       return result;
+    },
+    async describeEvents(query) {
+      const { path } = query;
+      const { eventFacts } = await ask(path, (id) => ({ id, kind: "describe-events", path, query }));
+      if (eventFacts === undefined) throw new TypeError("the parser answered without facts");
+      return eventFacts;
+    },
+    async readEvents(events) {
+      const { path } = events;
+      const { eventResults } = await ask(path, (id) => ({ id, kind: "read-events", path, events }));
+      if (eventResults === undefined) throw new TypeError("the parser answered without events");
+      return eventResults;
     },
     async release() {
       if (channel !== undefined) await ask("", (id) => ({ id, kind: "release", path: "" }));

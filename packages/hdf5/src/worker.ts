@@ -20,6 +20,14 @@ async function answer(call: Call): Promise<void> {
     else if (call.kind === "read") {
       const result = await session.read(call.request);
       send({ id: call.id, result }, [result.data.buffer]);
+    } else if (call.kind === "describe-events")
+      send({ id: call.id, eventFacts: await session.describeEvents(call.query) }, []);
+    else if (call.kind === "read-events") {
+      const eventResults = await session.readEvents(call.events);
+      const moved = eventResults.flatMap((result) =>
+        "values" in result ? result.values.map(({ buffer }) => buffer) : [],
+      );
+      send({ id: call.id, eventResults }, moved);
     } else {
       await session.release();
       send({ id: call.id }, []);
