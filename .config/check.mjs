@@ -24,7 +24,11 @@ const bin = (name) => join(root, "node_modules", ".bin", name);
 
 /** Runs a tool; resolves to its output if it failed, and to nothing otherwise. */
 function tool(name, args, cwd = root) {
-  const { status, stdout, stderr, error } = spawnSync(bin(name), args, {
+  return run(bin(name), args, cwd);
+}
+
+function run(program, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
     encoding: "utf8",
     maxBuffer: 64 << 20,
@@ -97,6 +101,10 @@ const checks = [
   ["types of tests", () => tool("tsc", ["-p", ".config/tsconfig.tests.json"])],
   ["types of test/", () => tool("tsc", ["-p", "test/tsconfig.json"])],
   ["types of examples", () => tool("tsc", ["-b", "examples"])],
+  [
+    "kernels as compiled",
+    () => run(process.execPath, [join(root, ".config", "kernels.mjs"), "--check"], root),
+  ],
   ["public interfaces as recorded", publicApi],
   ["packaging (publint)", packaging],
   ["types as packed (attw)", typesOfPackages],

@@ -11,52 +11,59 @@ import { ask, runProcess } from "./child.mjs";
 import { measurePairs, median, outcome } from "./pairs.mjs";
 import { IFOS, strainFiles } from "./strain-files.mjs";
 
-/** Durations in seconds, and how often each is measured. */
+/** Durations in seconds, and how often each is measured. What a start costs is the same in all of them. */
 const RUNS = [
   { duration: 512, pairs: 3 },
   { duration: 2048, pairs: 3 },
+  { duration: 8192, pairs: 3 },
 ];
 const GOAL = 0.6;
 const SAMPLE_RATE = 2048;
 const OUTPUTS = 16;
 const TEMPLATES = 32;
+/** Seconds of data that the network may take at once: a live search's, and an archive's. */
+const LENGTHS = [1, 4];
 const BARE_SECONDS = 2;
 const command = fileURLToPath(new URL("../packages/cli/bin/strainflow.js", import.meta.url));
 const bareClient = fileURLToPath(new URL("bare-network.mjs", import.meta.url));
 
-/** The network that `replay` serves, in the folder. */
-async function writeNetwork(folder) {
+/** The network that `replay` serves, in the folder, for so many seconds at once. */
+async function writeNetwork(folder, length) {
   const strideSize = SAMPLE_RATE / OUTPUTS;
   const bank = createTemplateBank({ count: TEMPLATES, sampleRate: SAMPLE_RATE, strideSize });
-  const model = buildMatchedFilter({ bank, channels: IFOS, strideSize, batchSize: OUTPUTS });
-  const path = join(folder, "model.onnx");
+  const model = buildMatchedFilter({ bank, channels: IFOS, strideSize, batchSize: OUTPUTS * length });
+  const path = join(folder, `model-${length}.onnx`);
   await writeFile(path, model.files["1/model.onnx"]);
   const inputs = Object.fromEntries(model.config.input.map(({ name, dims }) => [name, dims.map(Number)]));
-  return { path, inputs };
+  return { path, inputs, length };
 }
 
-/** Seconds of data per second, and CPU ms for one of them: a run takes a batch, which is one second of outputs. */
-async function bare(network, form, seconds = BARE_SECONDS) {
-  const options = { ...network, ...form, seconds };
+/** Seconds of data per second, and CPU ms for one of them. */
+async function bare({ network, sessions, threads }, seconds = BARE_SECONDS) {
+  const options = { ...network, sessions, threads, seconds };
   const { runsPerSecond, cpuMillisecondsPerRun } = await ask(process.execPath, [bareClient], options);
-  return { rate: runsPerSecond, cpu: cpuMillisecondsPerRun };
+  return { rate: runsPerSecond * network.length, cpu: cpuMillisecondsPerRun / network.length };
 }
 
-/** The fastest way in which this machine runs the network: threads inside a run, or runs side by side. */
-async function bestForm(network, tell) {
+/** The fastest way in which this machine runs the network: threads inside a run or runs side by side, long or short. */
+async function bestForm(networks, tell) {
   const cores = availableParallelism();
-  const forms = [
+  const ways = [
     { sessions: 1, threads: 1 },
     { sessions: 1, threads: cores },
     { sessions: cores, threads: 1 },
   ].slice(0, cores > 1 ? 3 : 1);
+  const forms = networks.flatMap((network) => ways.map((way) => ({ network, ...way })));
   const rates = forms.map(() => []);
   for (let round = 0; round < 3; round++)
-    for (const [i, form] of forms.entries()) rates[i].push((await bare(network, form, 1)).rate);
+    for (const [i, form] of forms.entries()) rates[i].push((await bare(form, 1)).rate);
   const medians = rates.map(median);
-  for (const [i, { sessions, threads }] of forms.entries())
-    tell(`network alone, ${sessions} × ${threads} threads: ${medians[i].toFixed(0)} × real time`);
+  for (const [i, form] of forms.entries()) tell(`${nameOf(form)}: ${medians[i].toFixed(0)} × real time`);
   return forms[medians.indexOf(Math.max(...medians))];
+}
+
+function nameOf({ network, sessions, threads }) {
+  return `network alone, ${sessions} × ${threads} threads, ${network.length} s at once`;
 }
 
 /** One run of the command: data seconds per second, of the process and of its search alone, and CPU ms per data second. */
@@ -82,16 +89,17 @@ async function replay(paths, duration, folder) {
 export async function measure({ tell }) {
   const folder = await mkdtemp(join(tmpdir(), "strainflow-bench-"));
   try {
-    const network = await writeNetwork(folder);
-    const form = await bestForm(network, tell);
-    const against = `network alone, ${form.sessions} × ${form.threads} threads`;
+    const networks = [];
+    for (const length of LENGTHS) networks.push(await writeNetwork(folder, length));
+    const form = await bestForm(networks, tell);
+    const against = nameOf(form);
     const lines = [];
     for (const { duration, pairs } of RUNS) {
       const paths = await strainFiles({ duration, tell });
       const samples = await measurePairs(
         pairs,
         () => replay(paths, duration, folder),
-        () => bare(network, form),
+        () => bare(form),
       );
       const line = (name, ours, theirs, more) =>
         outcome({

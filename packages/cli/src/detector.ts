@@ -23,8 +23,17 @@ export interface DetectorShape {
 /** All that the built-in bank has. */
 const MOST_TEMPLATES = defaultBankMasses.length;
 
-/** The shape that settings ask for. @throws `settings-invalid` where rates do not divide */
-export function detectorShape(settings: FileSettings, ifos: readonly string[]): DetectorShape {
+/**
+ * The shape that settings ask for.
+ *
+ * @param requestLength seconds of data per request, where settings do not say how many outputs
+ * @throws `settings-invalid` where rates do not divide
+ */
+export function detectorShape(
+  settings: FileSettings,
+  ifos: readonly string[],
+  requestLength = 1,
+): DetectorShape {
   const { sampleRate = 2048, outputsPerSecond = 16, templates = MOST_TEMPLATES } = settings;
   if (sampleRate % outputsPerSecond !== 0)
     throw new StrainflowError(
@@ -36,7 +45,8 @@ export function detectorShape(settings: FileSettings, ifos: readonly string[]): 
       "settings-invalid",
       `--templates (templates) is ${templates}; it must be at most ${MOST_TEMPLATES}, as many as the built-in bank has`,
     );
-  return { ifos, sampleRate, outputsPerSecond, batchSize: settings.batchSize ?? outputsPerSecond, templates };
+  const batchSize = settings.batchSize ?? outputsPerSecond * requestLength;
+  return { ifos, sampleRate, outputsPerSecond, batchSize, templates };
 }
 
 /** Writes the built-in detector into a model repository, replacing what is there. */
@@ -69,18 +79,20 @@ export interface AttachedDetector {
   close(): Promise<void>;
 }
 
-/**
- * Connects to the server that settings name, or builds the built-in detector and starts a server for it.
- *
- * @param onEvent is told of deaths and restarts of a server that was started here
- */
-export async function attachDetector(
-  settings: FileSettings,
-  ifos: readonly string[],
-  terminal: Terminal,
-  signal: AbortSignal,
-  onEvent: (event: ServerEvent) => void = () => undefined,
-): Promise<AttachedDetector> {
+export interface AttachOptions {
+  readonly settings: FileSettings;
+  readonly ifos: readonly string[];
+  /** Seconds of data per request of the built-in detector, where settings do not say. */
+  readonly requestLength: number;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Is told of deaths and restarts of a server that was started here. */
+  readonly onEvent?: (event: ServerEvent) => void;
+}
+
+/** Connects to the server that settings name, or builds the built-in detector and starts a server for it. */
+export async function attachDetector(options: AttachOptions): Promise<AttachedDetector> {
+  const { settings, ifos, requestLength, terminal, signal, onEvent = () => undefined } = options;
   const name = settings.model ?? DETECTOR;
   if (settings.server !== undefined) return attachRunning(settings, settings.server, name, terminal, signal);
   if (settings.repository === undefined && name !== DETECTOR)
@@ -99,7 +111,7 @@ export async function attachDetector(
   };
   try {
     if (scratch === undefined) await checkHolds(repository, name);
-    else await buildDetector(repository, detectorShape(settings, ifos));
+    else await buildDetector(repository, detectorShape(settings, ifos, requestLength));
     signal.throwIfAborted();
     server = await launch({
       runtime: "embedded",

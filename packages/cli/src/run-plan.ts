@@ -3,7 +3,7 @@ import { type Livetime, planSearch, rehearseSearch, type SearchPlan } from "@str
 import { attachDetector } from "./detector.ts";
 import { openInput } from "./input.ts";
 import { type ModelSpeed, probeModel } from "./probe-model.ts";
-import { searchSettings } from "./run-search.ts";
+import { requestLength, searchSettings } from "./run-search.ts";
 import type { FileSettings } from "./settings-file.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -45,7 +45,13 @@ export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
   const { settings, terminal, signal } = options;
   const input = await describeInput(options);
   const chosen = searchSettings(settings, { ifos: input.ifos, ...input.facts });
-  const detector = await attachDetector(settings, input.ifos, terminal, signal);
+  const detector = await attachDetector({
+    settings,
+    ifos: input.ifos,
+    requestLength: requestLength(chosen, input.facts),
+    terminal,
+    signal,
+  });
   try {
     const { model, templates } = detector;
     const facts = { ...input.facts, templates: templates.length };

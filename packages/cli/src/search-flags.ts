@@ -34,7 +34,11 @@ export function addSearchFlags(command: Command): Command {
     .option("--max-in-flight <n>", "requests under way at once (default: 8)", number)
     .option("--templates <n>", "templates of the built-in detector, up to 32 (default: 32)", number)
     .option("--outputs-per-second <n>", "its outputs per second (default: 16)", number)
-    .option("--batch-size <n>", "its outputs per request (default: one second's)", number)
+    .option(
+      "--batch-size <n>",
+      "its outputs per request (default: one second's; four of files with a PSD stride of 4 s)",
+      number,
+    )
     .optionsGroup("Conditioning:")
     .option("--sample-rate <Hz>", "rate of conditioning and inference (default: 2048)", number)
     .option(

@@ -38,7 +38,7 @@ export interface FileSettings {
   readonly maxInFlight?: number | undefined;
   /** Outputs of the built-in detector per second. Default 16. */
   readonly outputsPerSecond?: number | undefined;
-  /** Outputs per request. Default: one second's. */
+  /** Outputs per request. Default: one second's; four of files, where the PSD's stride is a multiple of 4 s. */
   readonly batchSize?: number | undefined;
   /** Templates of the built-in detector's bank. Default 32. */
   readonly templates?: number | undefined;
@@ -93,7 +93,12 @@ const fields = z
       .describe("Seconds added to the light-travel time. Default 0.002."),
     maxInFlight: z.int().positive().describe("Requests under way at once. Default 8."),
     outputsPerSecond: z.int().positive().describe("Outputs of the built-in detector per second. Default 16."),
-    batchSize: z.int().positive().describe("Outputs per request. Default: one second's."),
+    batchSize: z
+      .int()
+      .positive()
+      .describe(
+        "Outputs per request. Default: one second's; four of files, where the PSD's stride is a multiple of 4 s.",
+      ),
     templates: z.int().positive().describe("Templates of the built-in detector's bank. Default 32."),
     server: z.string().describe('Address of a server, "grpc://host:port"; default: one is started here.'),
     model: z.string().describe("Name of the model to stream to. Default: the built-in detector."),

@@ -95,7 +95,8 @@ function passOf(radix: number): Pass {
   }
 }
 
-function twiddlesOf(radix: number, groups: number, length: number): Float64Array {
+/** Those of one pass: w^(p·j), group after group, for j from 1. */
+export function twiddlesOf(radix: number, groups: number, length: number): Float64Array {
   const twiddles = new Float64Array(2 * (radix - 1) * groups);
   let t = 0;
   for (let p = 0; p < groups; p++) {

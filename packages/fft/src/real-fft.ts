@@ -2,6 +2,7 @@ import { checkSize, createTransform } from "./complex-fft.ts";
 import { rootOfUnity } from "./roots-of-unity.ts";
 import { splitArrays } from "./split-arrays.ts";
 import type { Transform } from "./transform.ts";
+import { vectorFft } from "./vector-fft.ts";
 
 /** A plan: tables and scratch memory for real transforms of one length. Not reentrant, and needs no freeing. */
 export interface RealFft {
@@ -39,7 +40,7 @@ export interface RealFft {
  */
 export function createRealFft(size: number): RealFft {
   checkSize(size);
-  return size % 2 === 0 ? evenFft(size) : oddFft(size);
+  return vectorFft(size) ?? (size % 2 === 0 ? evenFft(size) : oddFft(size));
 }
 
 function check(name: string, array: Float64Array, least: number): void {
@@ -48,7 +49,7 @@ function check(name: string, array: Float64Array, least: number): void {
 }
 
 /** Even and odd samples as the two parts of one complex transform of half the size. */
-function evenFft(size: number): RealFft {
+export function evenFft(size: number): RealFft {
   const half = size / 2;
   const bins = half + 1;
   const transform: Transform = createTransform(half);

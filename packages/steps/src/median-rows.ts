@@ -1,11 +1,31 @@
-/** Bins that are sorted together: few enough for their values of all rows to stay in the fastest cache. */
-const LANES = 128;
+import { createKernels, type KernelArray } from "@strainflow/fft";
+import { wasm } from "./gen/row-medians-wasm.ts";
+
+/** `assembly/row-medians.ts`, which says what each number is. */
+interface Kernels {
+  medians(
+    rows: number,
+    count: number,
+    size: number,
+    comparators: number,
+    comparatorCount: number,
+    lanes: number,
+    lower: number,
+    upper: number,
+    output: number,
+  ): void;
+}
+
+/** Bins that are sorted together. */
+const LANES = 64;
+const BYTES = 8;
 
 /**
  * Medians, bin by bin, of some rows (2 or more, and few: the work grows as n·log²n).
  *
  * A sorting network, because which of two powers is larger is a coin's toss: a sort that branches on it is mispredicted
- * half the time. Here nothing branches on values; they are exchanged by computed addresses, all bins of a lane in turn.
+ * half the time. Here nothing branches on values; two bins are exchanged at once, by the processor's own minimum and
+ * maximum, ten times as fast as JavaScript does it.
  *
  * @returns writes the middle value of each bin, or the mean of the two middle ones, to `medians`
  */
@@ -15,33 +35,46 @@ export function createRowMedians(
   const upper = count >> 1;
   const lower = (count - 1) >> 1;
   const comparators = needed(mergeExchange(count), [lower, upper]);
-  const lanes = new Float64Array(count * LANES);
-  return (rows, medians) => {
-    for (let from = 0; from < medians.length; from += LANES) {
-      const size = Math.min(LANES, medians.length - from);
-      for (let i = 0; i < count; i++) {
-        // Not by views of the rows: thousands of them a second would be left for the collector.
-        const row = rows[i]!;
-        for (let k = 0; k < size; k++) lanes[i * LANES + k] = row[from + k]!;
-      }
-      for (const [i, j] of comparators) exchange(lanes, i * LANES, j * LANES, size);
-      const [a, b] = [lower * LANES, upper * LANES];
-      for (let k = 0; k < size; k++)
-        medians[from + k] = a === b ? lanes[a + k]! : (lanes[a + k]! + lanes[b + k]!) / 2;
-    }
-  };
-}
+  let planned:
+    | { readonly size: number; readonly run: (rows: readonly Float64Array[], to: Float64Array) => void }
+    | undefined;
 
-/** Puts the smaller of each two values first. */
-function exchange(lanes: Float64Array, first: number, second: number, size: number): void {
-  const apart = second - first;
-  for (let at = first; at < first + size; at++) {
-    const a = lanes[at]!;
-    const b = lanes[at + apart]!;
-    const moved = -Number(b < a) & apart;
-    lanes[at + moved] = a;
-    lanes[at + apart - moved] = b;
+  function plan(size: number): NonNullable<typeof planned> {
+    const padded = Math.ceil(size / LANES) * LANES;
+    const { kernels, arrays } = createKernels<Kernels>(wasm, [
+      count * padded,
+      comparators.length,
+      count * LANES,
+      padded,
+    ]);
+    const [values, network, lanes, middle] = arrays as [KernelArray, KernelArray, KernelArray, KernelArray];
+    const places = new Uint32Array(network.values.buffer, network.at, 2 * comparators.length);
+    places.set(comparators.flat().map((row) => row * LANES * BYTES));
+    return {
+      size,
+      run(rows, to) {
+        for (let i = 0; i < count; i++) values.values.set(rows[i]!, i * padded);
+        kernels.medians(
+          values.at,
+          count,
+          padded * BYTES,
+          network.at,
+          comparators.length,
+          lanes.at,
+          lower * LANES * BYTES,
+          upper * LANES * BYTES,
+          middle.at,
+        );
+        to.set(middle.values.subarray(0, size));
+      },
+    };
   }
+
+  return (rows, medians) => {
+    const { length: size } = medians;
+    if (planned?.size !== size) planned = plan(size);
+    planned.run(rows, medians);
+  };
 }
 
 /** Batcher's merge exchange sort of any number of values: D. E. Knuth, The Art of Computer Programming 3, 5.2.2 M. */
