@@ -1,8 +1,17 @@
-import { StrainflowError, type StreamingModel, type Tensor } from "@strainflow/series";
+import {
+  castElements,
+  elementCount,
+  StrainflowError,
+  type StreamingModel,
+  type StreamPart,
+  type Tensor,
+  zeroElements,
+} from "@strainflow/series";
 import type { Update } from "@strainflow/steps";
 
 /**
- * What a model is sent for an update: the stream in all rows that its input has, and the update's side tensors.
+ * What a model is sent for an update: the stream in all rows that its input has, dealt to all inputs that take it, in
+ * their datatypes; and the update's side tensors.
  *
  * @returns a function from an update to its inputs, and from nothing to inputs of zeros, for a request that only ends a
  *   sequence; it throws `missing-side-input`
@@ -12,29 +21,48 @@ export function createUpdateInputs(
 ): (item: Update | undefined) => Record<string, Tensor> {
   const { streaming } = model;
   const updateLength = streaming.strideSize * streaming.batchSize;
-  const rows = Math.max(1, streaming.input.shape[0] ?? 1);
+  const parts = streaming.parts ?? [{ input: streaming.input, channels: streaming.channels }];
+  const firstChannels = new Map<string, number>();
+  let channel = 0;
+  for (const part of parts) {
+    firstChannels.set(part.input.name, channel);
+    channel += part.channels.length;
+  }
+
+  function streamed({ input, channels }: StreamPart, update: Float32Array): Tensor {
+    const from = (firstChannels.get(input.name) ?? 0) * updateLength;
+    const one = update.subarray(from, from + channels.length * updateLength);
+    const { datatype } = input;
+    if (streaming.layout === "strides")
+      return {
+        datatype,
+        shape: [streaming.batchSize, channels.length, streaming.strideSize],
+        data: castElements(datatype, strideByStride(one, channels.length, streaming.batchSize)),
+      };
+    const rows = Math.max(1, input.shape[0] ?? 1);
+    let data = one;
+    if (rows > 1) {
+      data = new Float32Array(rows * one.length);
+      for (let row = 0; row < rows; row++) data.set(one, row * one.length);
+    }
+    return { datatype, shape: [rows, channels.length, updateLength], data: castElements(datatype, data) };
+  }
+
   return (item) => {
+    const update = item?.data ?? new Float32Array(channel * updateLength);
     const inputs: Record<string, Tensor> = {};
     for (const spec of model.inputs) {
-      if (spec.name === streaming.input.name) {
-        const one = item?.data ?? new Float32Array(streaming.channels.length * updateLength);
-        let data = one;
-        if (rows > 1) {
-          data = new Float32Array(rows * one.length);
-          for (let row = 0; row < rows; row++) data.set(one, row * one.length);
-        }
-        inputs[spec.name] = {
-          datatype: "FP32",
-          shape: [rows, streaming.channels.length, updateLength],
-          data,
-        };
-        continue;
-      }
+      const part = parts.find(({ input }) => input.name === spec.name);
       const side = item?.side[spec.name];
-      if (side !== undefined) inputs[spec.name] = side;
+      if (part !== undefined) inputs[spec.name] = streamed(part, update);
+      else if (side !== undefined) inputs[spec.name] = side;
       else if (item === undefined) {
         const shape = spec.shape.map((size) => Math.max(1, size));
-        inputs[spec.name] = { datatype: spec.datatype, shape, data: zeros(spec.datatype, shape) };
+        inputs[spec.name] = {
+          datatype: spec.datatype,
+          shape,
+          data: zeroElements(spec.datatype, elementCount(shape)),
+        };
       } else
         throw new StrainflowError(
           "missing-side-input",
@@ -47,18 +75,19 @@ export function createUpdateInputs(
   };
 }
 
-function zeros(datatype: Tensor["datatype"], shape: readonly number[]): Tensor["data"] {
-  const size = shape.reduce((a, b) => a * b, 1);
-  switch (datatype) {
-    case "FP64":
-      return new Float64Array(size);
-    case "INT32":
-      return new Int32Array(size);
-    case "INT64":
-      return new BigInt64Array(size);
-    default:
-      return new Float32Array(size);
-  }
+/** `[channels, batch × stride]` as `[batch, channels, stride]`. */
+function strideByStride(update: Float32Array, channelCount: number, batchSize: number): Float32Array {
+  const length = update.length / channelCount;
+  const strideSize = length / batchSize;
+  const target = new Float32Array(update.length);
+  let at = 0;
+  for (let stride = 0; stride < batchSize; stride++)
+    for (let channel = 0; channel < channelCount; channel++) {
+      const from = channel * length + stride * strideSize;
+      target.set(update.subarray(from, from + strideSize), at);
+      at += strideSize;
+    }
+  return target;
 }
 
 /** A random id: ids are shared by all clients of a model. Never 0, which means "none"; fits int64. */

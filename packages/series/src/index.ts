@@ -27,6 +27,7 @@ export type {
   SequenceControl,
   StreamingModel,
   StreamingSpec,
+  StreamPart,
 } from "./infer-stream.ts";
 export type { InferUnary, UnaryOptions } from "./infer-unary.ts";
 export type { Inference, InferenceBlock } from "./inference.ts";

@@ -57,10 +57,27 @@ export interface InferStream {
   open(listener: InferListener): InferCall;
 }
 
+/** An input that takes some of a stream's channels. */
+export interface StreamPart {
+  /** `[1, channels, strideSize × batchSize]`. */
+  readonly input: TensorSpec;
+  readonly channels: readonly string[];
+}
+
 /** What a model says about streaming; from its configuration's parameters (`strainflow.*`) or from its states. */
 export interface StreamingSpec {
   /** The input that takes the update: `[1, channels, strideSize × batchSize]`, or `[streams, channels, …]`. */
   readonly input: TensorSpec;
+  /**
+   * Where several inputs take the stream: each with its channels, which together are `channels`, in order. `input` is
+   * the first of them then.
+   */
+  readonly parts?: readonly StreamPart[];
+  /**
+   * How an update lies in `input`. Default "samples": one after the other, `[1, channels, strideSize × batchSize]`.
+   * "strides": side by side, `[batchSize, channels, strideSize]`, for models that score each stride by itself.
+   */
+  readonly layout?: "samples" | "strides";
   /** Hz of the stream. */
   readonly sampleRate: number;
   readonly channels: readonly string[];

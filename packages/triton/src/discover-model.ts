@@ -6,9 +6,9 @@ import {
 } from "@strainflow/proto";
 import { isStrainflowError, StrainflowError, type TensorSpec } from "@strainflow/series";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import { type Configs, stepKey } from "./derive-streams.ts";
 import type { Link } from "./link.ts";
 import { askUntil } from "./readiness.ts";
+import { type Configs, stepKey } from "./step-configs.ts";
 import { isDatatype } from "./tensor-bytes.ts";
 
 const methods = GRPCInferenceService.method;

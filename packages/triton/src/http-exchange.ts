@@ -18,13 +18,17 @@ export interface HttpAnswer {
 
 /** Connections to one HTTP server, each for one request at a time. */
 export interface HttpExchange {
-  /** @throws {@link GrpcFailure} where there is no answer; any status is an answer */
+  /**
+   * @param isTensors the body is an inference request's: Triton decompresses no other
+   * @throws {@link GrpcFailure} where there is no answer; any status is an answer
+   */
   request(
     verb: "GET" | "POST",
     path: string,
     body: Buffer | undefined,
     headers: Readonly<Record<string, string>>,
     limits: CallLimits,
+    isTensors?: boolean,
   ): Promise<HttpAnswer>;
   close(): void;
 }
@@ -47,11 +51,11 @@ export function createHttpExchange(
     compression === undefined ? {} : { "accept-encoding": `${compression}` };
 
   return {
-    async request(verb, path, body, headers, { timeoutMs, signal, headers: own }) {
+    async request(verb, path, body, headers, { timeoutMs, signal, headers: own }, isTensors = false) {
       const limit = AbortSignal.timeout(Math.ceil(timeoutMs));
       try {
         await source.refresh();
-        const isPacked = compression !== undefined && body !== undefined;
+        const isPacked = isTensors && compression !== undefined && body !== undefined;
         const answer = await pool.request({
           method: verb,
           path,

@@ -98,6 +98,7 @@ export function createHttpLink(address: Address, connections: number, options: T
             "inference-header-content-length": String(jsonSize),
           },
           limits,
+          true,
         );
         if (answer.status !== 200) throw answerFailure(answer);
       } catch (cause) {

@@ -89,10 +89,8 @@ export function createModel(options: ModelOptions): ServedModel {
   const decoupled = config.modelTransactionPolicy?.decoupled ?? false;
   const latencies = createLatencyBook();
   const target: ModelTarget = { name, version: requestedVersion, decoupled, latencies };
-  const updates =
-    streaming === undefined
-      ? inputs
-      : inputs.map((input) => (input.name === streaming.input.name ? streaming.input : input));
+  const streamed = streaming === undefined ? [] : [streaming.input, ...partsOf(streaming)];
+  const updates = inputs.map((input) => streamed.find(({ name: each }) => each === input.name) ?? input);
   let made = 0;
 
   const end = (link: Link, sequenceId: bigint | string, timeoutMs: number): Promise<EndOutcome> =>
@@ -137,6 +135,10 @@ export function createModel(options: ModelOptions): ServedModel {
 
 /** An END for a sequence on a server that was lost is tried at each of its health checks until it goes through. */
 const END_ELSEWHERE_MS = 2000;
+
+function partsOf({ parts = [] }: StreamingSpec): readonly TensorSpec[] {
+  return parts.map(({ input }) => input);
+}
 
 /** Whether a model batches sequences itself; of an ensemble nothing can be told from its own configuration. */
 function isSequenced({ schedulingChoice }: ModelConfig): boolean {

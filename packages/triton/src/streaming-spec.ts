@@ -1,12 +1,8 @@
 import type { ModelConfig } from "@strainflow/proto";
-import { StrainflowError, type StreamingSpec, type TensorSpec } from "@strainflow/series";
-import {
-  type Configs,
-  type DerivedStream,
-  deriveAveraging,
-  deriveStreams,
-  strainflowParameters,
-} from "./derive-streams.ts";
+import { StrainflowError, type StreamingSpec, type StreamPart, type TensorSpec } from "@strainflow/series";
+import { type Averaging, deriveAveraging } from "./derive-averaging.ts";
+import { type DerivedStream, deriveStreams } from "./derive-streams.ts";
+import { type Configs, strainflowParameters } from "./step-configs.ts";
 
 /** What a model's configuration does not say, or says wrongly. Each field wins over what was found. */
 export interface StreamingOverrides {
@@ -44,11 +40,8 @@ interface SpecOptions {
  */
 export function streamingSpec({ config, inputs, configs, overrides }: SpecOptions): StreamingSpec {
   const own = strainflowParameters(config);
-  const derived = chooseStream(
-    config,
-    deriveStreams(config, configs),
-    overrides.input ?? own.get("stream_input"),
-  );
+  const streams = chosenStreams(deriveStreams(config, configs), overrides.input ?? own.get("stream_input"));
+  const derived = commonStream(config.name, streams);
   const said = (key: string): string | undefined => own.get(key) ?? derived?.parameters.get(key);
 
   const inputName = overrides.input ?? own.get("stream_input") ?? derived?.input ?? onlyName(inputs);
@@ -60,11 +53,18 @@ export function streamingSpec({ config, inputs, configs, overrides }: SpecOption
         ? `which of its inputs (${names(inputs)}) takes the stream is not known; give streaming.input`
         : `it has no input "${inputName}" (its inputs are ${names(inputs)})`,
     );
-  const requestSize = positive(input.shape.at(-1)) ?? derived?.requestSize;
+  const averaging = deriveAveraging(config, configs);
+  const strided = derived === undefined && takesStrides(input, averaging);
+  const lastSize = positive(input.shape.at(-1));
+  const requestSize =
+    strided && lastSize !== undefined ? lastSize * averaging.batchSize! : (lastSize ?? derived?.requestSize);
 
   let strideSize = overrides.strideSize ?? whole(config.name, "stride_size", said("stride_size"));
   let batchSize =
-    overrides.batchSize ?? whole(config.name, "batch_size", said("batch_size")) ?? derived?.batchSize;
+    overrides.batchSize ??
+    whole(config.name, "batch_size", said("batch_size")) ??
+    derived?.batchSize ??
+    averaging.batchSize;
   if (requestSize !== undefined) {
     if (strideSize === undefined && batchSize !== undefined) strideSize = requestSize / batchSize;
     if (batchSize === undefined && strideSize !== undefined) batchSize = requestSize / strideSize;
@@ -76,17 +76,19 @@ export function streamingSpec({ config, inputs, configs, overrides }: SpecOption
       ?.split(",")
       .map((name) => name.trim());
 
-  const averaging = deriveAveraging(config, configs);
-  const averagedSize =
-    strideSize === undefined || averaging.strides === undefined ? undefined : averaging.strides * strideSize;
+  const strides = (count: number | undefined): number | undefined =>
+    strideSize === undefined || count === undefined ? undefined : count * strideSize;
   const updateSize =
     overrides.updateSize ?? whole(config.name, "update_size", own.get("update_size")) ?? averaging.updateSize;
   // Only the model's own words: a step's would leave out the steps after it.
-  const latency = overrides.latency ?? whole(config.name, "latency", own.get("latency")) ?? averagedSize;
+  const latency =
+    overrides.latency ?? whole(config.name, "latency", own.get("latency")) ?? strides(averaging.lag);
+  // Where only outputs have states, a stride is scored by itself.
+  const snapshotSize = derived === undefined && averaging.isPresent ? strideSize : derived?.snapshotSize;
   const memory =
     overrides.memory ??
     whole(config.name, "memory", own.get("memory")) ??
-    sum(derived?.snapshotSize, averagedSize, strideSize === undefined ? undefined : -strideSize);
+    sum(snapshotSize, strides(averaging.strides), strideSize === undefined ? undefined : -strideSize);
 
   const found = { sampleRate, channels, strideSize, batchSize, updateSize, memory, latency };
   const missing = Object.entries(found).flatMap(([fact, value]) => (value === undefined ? [fact] : []));
@@ -105,8 +107,14 @@ export function streamingSpec({ config, inputs, configs, overrides }: SpecOption
         `give ${missing.map((fact) => `streaming.${fact}`).join(", ")}`,
       { missing },
     );
+  const parts = streamParts(config.name, streams, inputs, channels, strideSize * batchSize);
+  const shape = strided
+    ? [batchSize, channels.length, strideSize]
+    : (parts?.[0]?.input.shape ?? updateShape(input.shape, channels.length, strideSize * batchSize));
   const spec = {
-    input: { ...input, shape: updateShape(input.shape, channels.length, strideSize * batchSize) },
+    input: { ...input, shape },
+    ...(parts === undefined ? {} : { parts }),
+    ...(strided ? { layout: "strides" as const } : {}),
     sampleRate,
     channels,
     strideSize,
@@ -119,19 +127,77 @@ export function streamingSpec({ config, inputs, configs, overrides }: SpecOption
   return spec;
 }
 
-function chooseStream(
-  config: ModelConfig,
+/** The streams of an input that was chosen, or all. */
+function chosenStreams(
   streams: readonly DerivedStream[],
   input: string | undefined,
-): DerivedStream | undefined {
-  if (input !== undefined) return streams.find((stream) => stream.input === input);
-  const distinct = new Set(streams.map((stream) => stream.input));
-  if (distinct.size > 1)
+): readonly DerivedStream[] {
+  return input === undefined ? streams : streams.filter((stream) => stream.input === input);
+}
+
+/** What the streams of all inputs have in common: they are pushed through together. */
+function commonStream(modelName: string, streams: readonly DerivedStream[]): DerivedStream | undefined {
+  const [first] = streams;
+  if (first === undefined || streams.length === 1) return first;
+  const snapshotSizes = streams.map((stream) => stream.snapshotSize);
+  if (
+    streams.some(
+      ({ requestSize, batchSize }) => requestSize !== first.requestSize || batchSize !== first.batchSize,
+    )
+  )
     throw specError(
-      config.name,
-      `several of its inputs are streamed (${[...distinct].join(", ")}); choose one by streaming.input`,
+      modelName,
+      `several of its inputs are streamed (${streams.map(({ input }) => input).join(", ")}), each in steps of its own; ` +
+        "choose one by streaming.input",
     );
-  return streams[0];
+  return {
+    ...first,
+    snapshotSize: snapshotSizes.reduce((most, size) =>
+      most === undefined || size === undefined ? undefined : Math.max(most, size),
+    ),
+    parameters: new Map(streams.flatMap(({ parameters }) => [...parameters]).reverse()),
+  };
+}
+
+/** Which channels go to which of several inputs: in the order of both. */
+function streamParts(
+  modelName: string,
+  streams: readonly DerivedStream[],
+  inputs: readonly TensorSpec[],
+  channels: readonly string[],
+  requestSize: number,
+): readonly StreamPart[] | undefined {
+  if (streams.length < 2) return undefined;
+  let at = 0;
+  const parts = streams.flatMap(({ input: name, channelCount = 0 }) => {
+    const input = inputs.find((each) => each.name === name);
+    if (input === undefined) return [];
+    const own = channels.slice(at, at + channelCount);
+    at += channelCount;
+    return [
+      { input: { ...input, shape: updateShape(input.shape, channelCount, requestSize) }, channels: own },
+    ];
+  });
+  if (at !== channels.length)
+    throw specError(
+      modelName,
+      `several of its inputs are streamed (${streams.map(({ input }) => input).join(", ")}), with ` +
+        `${streams.map(({ channelCount }) => channelCount).join(" + ")} channels, and ${channels.length} are named ` +
+        `(${channels.join(", ")}); name all of them in this order, or choose one input by streaming.input`,
+    );
+  return parts;
+}
+
+/** Whether an input takes strides side by side `[B, C, S]`: where nothing before an average keeps a snapshot. */
+function takesStrides({ shape }: TensorSpec, { isPresent, batchSize }: Averaging): boolean {
+  const head = shape[0];
+  return (
+    isPresent &&
+    shape.length === 3 &&
+    batchSize !== undefined &&
+    batchSize > 1 &&
+    (head === batchSize || head === -1)
+  );
 }
 
 /** The shape of one update: what the model leaves open is filled in. */
@@ -160,6 +226,7 @@ function check(modelName: string, spec: StreamingSpec, input: TensorSpec): void 
       modelName,
       `latency is ${latency} samples; it must be a whole number of strides of ${strideSize}`,
     );
+  if (spec.parts !== undefined || spec.layout === "strides") return;
   const { shape } = spec.input;
   const rows = shape.length < 2 ? 1 : shape.at(-2);
   if (shape.at(-1) !== strideSize * batchSize || rows !== channels.length)
