@@ -11,7 +11,19 @@ export type RepositoryErrorTag =
   /** A `config.pbtxt` that cannot be read. */
   | "bad-model-config"
   /** Bytes that are not an ONNX model, or one whose tensors do not fit what is asked of it. */
-  | "bad-network";
+  | "bad-network"
+  /** Files that are not those that a platform loads. */
+  | "bad-source"
+  /** Tensors of an ensemble that do not fit together. */
+  | "bad-ensemble"
+  /** Something that an export needs is not in the user's environment. */
+  | "export-unavailable"
+  /** A framework, or TensorRT, could not export a network. */
+  | "export-failed"
+  /** What was exported does not do what the network does, or not what the model in the repository does. */
+  | "export-mismatch"
+  /** A TensorRT plan that the server's TensorRT or GPU cannot run. */
+  | "plan-mismatch";
 
 export function repositoryError(
   tag: RepositoryErrorTag,

@@ -1,8 +1,42 @@
+export { addModel, buildModel, type ModelOptions } from "./add-model.ts";
 export { type AframeEnsembleOptions, buildAframeEnsemble } from "./aframe.ts";
 export { type AggregatorOptions, buildAggregator } from "./aggregator.ts";
 export { type BackgroundSnapshotterOptions, buildBackgroundSnapshotter } from "./background-snapshotter.ts";
+export type {
+  Changes,
+  ConfigChanges,
+  ConfigDataType,
+  InputTensor,
+  InstanceGroup,
+  OutputTensor,
+} from "./config-changes.ts";
+export type {
+  ControlInput,
+  DynamicBatching,
+  EnsembleScheduling,
+  ImplicitState,
+  QueuePolicy,
+  SequenceBatching,
+} from "./config-scheduling.ts";
+export type {
+  Accelerator,
+  CudaGraph,
+  Optimization,
+  ResponseCache,
+  VersionPolicy,
+  Warmup,
+} from "./config-serving.ts";
 export { formatConfig, parseConfig } from "./config-text.ts";
+export { editConfig } from "./edit-config.ts";
 export type { RepositoryErrorTag } from "./errors.ts";
+export { type ExportInput, parseInputs } from "./export/export-input.ts";
+export {
+  type ExportedNetwork,
+  type ExportFormat,
+  type ExportFramework,
+  type ExportOptions,
+  exportNetwork,
+} from "./export/export-network.ts";
 export { createLocalStore } from "./local-store.ts";
 export {
   addMatchedFilter,
@@ -12,7 +46,8 @@ export {
   type Template,
   type TemplateBank,
 } from "./matched-filter.ts";
-export type { Placement, SequencePlacement } from "./model-config.ts";
+export type { Placement, SequencePlacement, StateDeclaration, TensorDeclaration } from "./model-config.ts";
+export type { ModelSource } from "./model-source.ts";
 export { checkModelName, checkModelPath, type ModelFiles, type ModelStore } from "./model-store.ts";
 export {
   addNetwork,
@@ -32,6 +67,7 @@ export {
   type Value,
 } from "./onnx/graph.ts";
 export { inspectOnnx, type OnnxFacts } from "./onnx/inspect.ts";
+export type { Platform } from "./platforms.ts";
 export {
   createRepository,
   type Model,
@@ -46,6 +82,7 @@ export {
   type StreamingFacts,
   streamingParameters,
 } from "./streaming-ensemble.ts";
+export type { Problem } from "./verify.ts";
 export {
   buildWhitener,
   type WhitenerOptions,

@@ -1,4 +1,3 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import {
   DataType,
@@ -6,7 +5,7 @@ import {
   ModelConfigSchema,
   ModelInstanceGroup_Kind,
   type ModelSequenceBatching,
-  type ModelSequenceBatching_StateSchema,
+  ModelSequenceBatching_StateSchema,
   ModelSequenceBatchingSchema,
 } from "@strainflow/proto";
 import { type Datatype, invalidOption } from "@strainflow/series";
@@ -87,7 +86,7 @@ export function statesPlacement({
   };
 }
 
-const DATA_TYPES: Readonly<Record<Datatype, DataType>> = {
+export const DATA_TYPES: Readonly<Record<Datatype, DataType>> = {
   BOOL: DataType.TYPE_BOOL,
   UINT8: DataType.TYPE_UINT8,
   UINT16: DataType.TYPE_UINT16,
@@ -144,7 +143,7 @@ export function modelConfig(
     input: inputs.map(declare),
     output: outputs.map(declare),
     instanceGroup: [{ count: instances, kind: KINDS[kind] }],
-    parameters: parametersOf({ ...parameters, intra_op_thread_count: threads }),
+    parameters: parametersOf(parameters),
   });
 }
 
@@ -164,19 +163,36 @@ export function sequenceBatching(
   });
 }
 
-/** A state as a configuration declares it, `input_<name>` → `output_<name>`, zero at every START. */
-export function implicitState(
-  state: TensorDeclaration,
-): MessageInitShape<typeof ModelSequenceBatching_StateSchema> {
-  const dims = state.shape.map(BigInt);
-  const dataType = DATA_TYPES[state.type];
-  return {
-    inputName: `input_${state.name}`,
-    outputName: `output_${state.name}`,
-    dataType,
-    dims,
-    initialState: [{ name: state.name, dataType, dims, stateData: { case: "zeroData", value: true } }],
-  };
+/** A tensor that goes from an output to the next input of a sequence. */
+export interface StateDeclaration extends TensorDeclaration {
+  /** The input that takes it. Default: `input_` and its name. */
+  readonly input?: string;
+  /** The output that gives it. Default: `output_` and its name. */
+  readonly output?: string;
+}
+
+/**
+ * Gives a configuration implicit states, zero at every START, in the form that was seen to work on Triton 2.51 with its
+ * onnxruntime backend.
+ */
+export function addStates(
+  config: ModelConfig,
+  states: readonly StateDeclaration[],
+  placement: SequencePlacement,
+): void {
+  const batching = sequenceBatching(config.name, placement);
+  batching.state = states.map(({ name, type, shape, input = `input_${name}`, output = `output_${name}` }) => {
+    const dims = shape.map(BigInt);
+    const dataType = DATA_TYPES[type];
+    return create(ModelSequenceBatching_StateSchema, {
+      inputName: input,
+      outputName: output,
+      dataType,
+      dims,
+      initialState: [{ name, dataType, dims, stateData: { case: "zeroData", value: true } }],
+    });
+  });
+  config.schedulingChoice = { case: "sequenceBatching", value: batching };
 }
 
 /** A whole number ≥ 1, or an `invalid-option` error. */

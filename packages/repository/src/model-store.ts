@@ -18,6 +18,17 @@ export interface ModelStore {
   read(model: string, path: string): Promise<Uint8Array | undefined>;
   /** Puts a model in place, whole or not at all, and takes the place of one that was there. */
   put(model: string, files: ModelFiles): Promise<void>;
+  /** Puts several models in place, all of them or none. A store that cannot leaves it out: they are put one by one. */
+  putAll?(models: ReadonlyMap<string, ModelFiles>): Promise<void>;
+  /**
+   * Replaces one entry of a model's folder, a file or a folder with all in it (paths of its files are then relative to
+   * it), whole or not at all; `undefined` removes it. A store that cannot leaves it out: the whole model is put again.
+   */
+  replace?(
+    model: string,
+    entry: string,
+    contents: Uint8Array | string | ModelFiles | undefined,
+  ): Promise<void>;
   /** Removes a model; one that is not there is removed already. */
   remove(model: string): Promise<void>;
 }

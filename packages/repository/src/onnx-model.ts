@@ -1,12 +1,9 @@
-import { create } from "@bufbuild/protobuf";
-import { ModelSequenceBatching_StateSchema } from "@strainflow/proto";
 import {
-  implicitState,
+  addStates,
   type ModelTensors,
   modelConfig,
   type SequencePlacement,
-  sequenceBatching,
-  type TensorDeclaration,
+  type StateDeclaration,
 } from "./model-config.ts";
 import { pythonModel, statesParameter } from "./python-model.ts";
 import type { Model } from "./repository.ts";
@@ -14,8 +11,7 @@ import type { Model } from "./repository.ts";
 /** An ONNX graph and what a configuration must say of it. */
 export interface OnnxModel extends ModelTensors {
   readonly onnx: Uint8Array;
-  /** Tensors that go from each output `output_<name>` to the next input `input_<name>` of a sequence. */
-  readonly states?: readonly TensorDeclaration[];
+  readonly states?: readonly StateDeclaration[];
 }
 
 /**
@@ -24,27 +20,22 @@ export interface OnnxModel extends ModelTensors {
  */
 export function onnxModel(model: OnnxModel, placement: SequencePlacement): Model {
   const { onnx, states = [] } = model;
+  const { threads = 1, executionProviders, backend } = placement;
   const files = { "1/model.onnx": onnx };
-  if (placement.backend === "python") {
-    const { executionProviders } = placement;
-    const parameters = {
-      ...model.parameters,
-      ...statesParameter(states),
-      ...(executionProviders === undefined
+  const parameters = { ...model.parameters, intra_op_thread_count: threads };
+  if (backend === "python") {
+    const providers =
+      executionProviders === undefined
         ? {}
-        : { "strainflow.execution_providers": executionProviders.join(",") }),
-    };
+        : { "strainflow.execution_providers": executionProviders.join(",") };
+    const told = { ...parameters, ...statesParameter(states), ...providers };
     return pythonModel(
-      { ...model, parameters, script: "onnx_model", stateful: states.length > 0, files },
+      { ...model, parameters: told, script: "onnx_model", stateful: states.length > 0, files },
       placement,
     );
   }
-  const config = modelConfig(model, placement);
+  const config = modelConfig({ ...model, parameters }, placement);
   config.platform = "onnxruntime_onnx";
-  if (states.length > 0) {
-    const batching = sequenceBatching(model.name, placement);
-    batching.state = states.map((state) => create(ModelSequenceBatching_StateSchema, implicitState(state)));
-    config.schedulingChoice = { case: "sequenceBatching", value: batching };
-  }
+  if (states.length > 0) addStates(config, states, placement);
   return { config, files };
 }

@@ -10,8 +10,8 @@ import {
   type ModelTensors,
   modelConfig,
   type SequencePlacement,
+  type StateDeclaration,
   sequenceBatching,
-  type TensorDeclaration,
 } from "./model-config.ts";
 import type { ModelFiles } from "./model-store.ts";
 import type { Model } from "./repository.ts";
@@ -71,14 +71,16 @@ export function pythonModel(model: PythonModel, placement: SequencePlacement): M
 }
 
 /** States of an ONNX graph, as `onnx_model.py` reads them. */
-export function statesParameter(states: readonly TensorDeclaration[]): Record<string, string> {
+export function statesParameter(states: readonly StateDeclaration[]): Record<string, string> {
   if (states.length === 0) return {};
-  const described = states.map(({ name, type, shape }) => ({
-    input: `input_${name}`,
-    output: `output_${name}`,
-    data_type: type === "BYTES" ? "STRING" : type,
-    dims: shape,
-  }));
+  const described = states.map(
+    ({ name, type, shape, input = `input_${name}`, output = `output_${name}` }) => ({
+      input,
+      output,
+      data_type: type === "BYTES" ? "STRING" : type,
+      dims: shape,
+    }),
+  );
   return { "strainflow.states": JSON.stringify(described) };
 }
 
