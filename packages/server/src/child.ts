@@ -19,6 +19,8 @@ export type ChildMessage =
       readonly grpc: string;
       /** `http://host:port`, or null without HTTP. */
       readonly http: string | null;
+      /** `http://host:port/metrics`, or null without metrics. */
+      readonly metrics: string | null;
       readonly pid: number;
     }
   | { readonly type: "failed"; readonly tag: string; readonly message: string };
@@ -73,7 +75,13 @@ async function main(): Promise<void> {
     drainMs = options.drainMs ?? drainMs;
     const log = (message: string): void => void process.stderr.write(`${message}\n`);
     server = await createServer({ ...options, log });
-    tell({ type: "ready", grpc: server.grpcAddress, http: server.httpAddress ?? null, pid: process.pid });
+    tell({
+      type: "ready",
+      grpc: server.grpcAddress,
+      http: server.httpAddress ?? null,
+      metrics: server.metricsAddress ?? null,
+      pid: process.pid,
+    });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     tell({ type: "failed", tag: isStrainflowError(error) ? error.tag : "failed", message });

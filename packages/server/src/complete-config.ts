@@ -1,5 +1,16 @@
 import { clone, create } from "@bufbuild/protobuf";
-import { type ModelConfig, ModelConfigSchema, ModelInputSchema, ModelOutputSchema } from "@strainflow/proto";
+import {
+  type ModelConfig,
+  ModelConfigSchema,
+  ModelDynamicBatchingSchema,
+  ModelInputSchema,
+  ModelInstanceGroup_Kind,
+  ModelInstanceGroupSchema,
+  ModelOptimizationPolicySchema,
+  ModelOutputSchema,
+  ModelVersionPolicySchema,
+  ModelOptimizationPolicy_PinnedMemoryBufferSchema as PinnedMemorySchema,
+} from "@strainflow/proto";
 import type { Graph } from "./compute-thread.ts";
 import { configType, type ModelSpec, modelSpec, notLoadable, type Port } from "./model-spec.ts";
 import type { GraphTensor, LoadSpec } from "./worker-messages.ts";
@@ -18,6 +29,7 @@ export function completeConfig(
 ): ModelSpec {
   const config = clone(ModelConfigSchema, given);
   const fail = (why: string): Error => notLoadable(config.name, why);
+  if (saysNothing(config)) completeBatch(config, graph);
   const stateInputs = new Set(spec.states.map(({ input }) => input));
   const stateOutputs = new Set(spec.states.map(({ output }) => output));
   const dims = (shape: readonly number[]): bigint[] =>
@@ -51,6 +63,48 @@ export function completeConfig(
     if (!model.inputs.has(name) && !stateInputs.has(name) && !controls.includes(name))
       throw fail(`its graph has an input '${name}' that the configuration does not mention`);
   return model;
+}
+
+/** Neither tensors nor a batch are given. */
+function saysNothing(config: ModelConfig): boolean {
+  return config.input.length === 0 && config.output.length === 0 && config.maxBatchSize === 0;
+}
+
+/** As Triton's ONNX Runtime backend has it. */
+const DEFAULT_MAX_BATCH_SIZE = 4;
+
+/** A graph whose tensors all leave their first dimension open can batch. */
+function completeBatch(config: ModelConfig, graph: Graph): void {
+  if (config.schedulingChoice.case === "sequenceBatching") return;
+  if (![...graph.inputs, ...graph.outputs].every(({ shape }) => shape[0] === -1)) return;
+  config.maxBatchSize = DEFAULT_MAX_BATCH_SIZE;
+  if (config.schedulingChoice.case === undefined)
+    config.schedulingChoice = { case: "dynamicBatching", value: create(ModelDynamicBatchingSchema) };
+}
+
+/** The configuration as Triton shows it to clients: with what it takes where nothing is given. */
+export function withDefaults(spec: ModelSpec): ModelSpec {
+  const config = clone(ModelConfigSchema, spec.config);
+  const ensemble = config.platform === "ensemble";
+  if (!ensemble) {
+    config.platform ||= "onnxruntime_onnx";
+    config.backend ||= "onnxruntime";
+    config.defaultModelFilename ||= "model.onnx";
+    if (config.instanceGroup.length === 0)
+      config.instanceGroup.push(create(ModelInstanceGroupSchema, { count: 1 }));
+    config.instanceGroup.forEach((group, at) => {
+      group.name ||= config.instanceGroup.length === 1 ? config.name : `${config.name}_${at}`;
+      group.count = Math.max(1, group.count);
+      if (group.kind === ModelInstanceGroup_Kind.AUTO) group.kind = ModelInstanceGroup_Kind.CPU;
+    });
+  }
+  config.versionPolicy ??= create(ModelVersionPolicySchema, {
+    policyChoice: { case: "latest", value: { numVersions: 1 } },
+  });
+  config.optimization ??= create(ModelOptimizationPolicySchema);
+  config.optimization.inputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
+  config.optimization.outputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
+  return { ...spec, config };
 }
 
 function checkPort(

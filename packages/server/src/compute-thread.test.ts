@@ -5,6 +5,7 @@ import { loadModels } from "./load-models.ts";
 import type { Model } from "./model.ts";
 import type { RawTensors } from "./raw-tensor.ts";
 import type { Outcome } from "./scheduler.ts";
+import { ServerLog } from "./server-log.ts";
 import { float32 } from "./testing/raw-client.ts";
 import {
   CHANNELS,
@@ -48,7 +49,7 @@ describe("a compute thread that dies", () => {
     const loaded = await loadModels({
       repository: repository.path,
       workers: 1,
-      log: (line) => log.push(line),
+      log: new ServerLog({ write: (line) => log.push(line) }),
     });
     threads.push(...loaded.threads);
     const model = loaded.registry.get("snap", "");

@@ -1,11 +1,18 @@
 import { Worker } from "node:worker_threads";
 import { Refusal } from "./refusal.ts";
-import type { FromWorker, GraphTensor, LoadSpec, MovedTensor, StepRun, ToWorker } from "./worker-messages.ts";
+import type {
+  FromWorker,
+  GraphTensor,
+  LoadSpec,
+  MovedTensor,
+  RunMarks,
+  StepRun,
+  ToWorker,
+} from "./worker-messages.ts";
 
 export interface TaskResult {
   readonly tensors: readonly MovedTensor[];
-  /** Nanoseconds in each step's model. */
-  readonly inferNs: readonly number[];
+  readonly marks: RunMarks;
 }
 
 export interface Graph {
@@ -39,6 +46,8 @@ export class ComputeThread {
   readonly #tasks = new Map<number, TaskDone>();
   readonly #models = new Map<number, LoadSpec>();
   readonly #loading = new Map<number, Load>();
+  /** Models that a thread which was started again has yet to load again. */
+  readonly #restoring = new Set<number>();
   readonly #restarts: number[] = [];
   #state: "running" | "closing" | "dead" = "running";
   #closed: () => void = () => {};
@@ -59,9 +68,9 @@ export class ComputeThread {
     return this.#state === "running";
   }
 
-  /** Everything that it should hold is loaded. */
+  /** It has all that it had: it was not started again, or has loaded everything anew. */
   get ready(): boolean {
-    return this.#state === "running" && this.#loading.size === 0;
+    return this.#state === "running" && this.#restoring.size === 0;
   }
 
   load(model: number, spec: LoadSpec): Promise<Graph> {
@@ -69,6 +78,12 @@ export class ComputeThread {
       this.#loading.set(model, { spec, resolve, reject });
       this.#send({ type: "load", model, spec });
     });
+  }
+
+  /** Lets go of a model, once what was sent before this has run. */
+  unload(model: number): void {
+    this.#models.delete(model);
+    if (this.#state === "running") this.#send({ type: "unload", model });
   }
 
   /** Runs a chain of models. `done` is called once, later; `tensors` are gone from this thread. */
@@ -191,10 +206,13 @@ export class ComputeThread {
       `${this.name} died (exit code ${code}); it is started again with its ${this.#models.size} models`,
     );
     this.#worker = this.#start();
-    for (const [model, spec] of this.#models)
-      this.load(model, spec).catch((error: unknown) =>
-        this.#log(`${this.name}: a model could not be loaded again: ${String(error)}`),
+    for (const [model, spec] of this.#models) {
+      this.#restoring.add(model);
+      this.load(model, spec).then(
+        () => this.#restoring.delete(model),
+        (error: unknown) => this.#log(`${this.name}: a model could not be loaded again: ${String(error)}`),
       );
+    }
   }
 }
 

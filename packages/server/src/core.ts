@@ -1,48 +1,106 @@
-import { decodeInferRequest, toModelRequest } from "./decode-request.ts";
-import { ResponseEncoder } from "./encode-response.ts";
-import type { Model, Pending } from "./model.ts";
+import { decodeInferRequest } from "./decode-request.ts";
+import { encodeEmptyFinal, FINAL, NOT_FINAL, ResponseEncoder, sequenceParameters } from "./encode-response.ts";
+import type { Model, ModelRequest, Pending } from "./model.ts";
 import type { ModelRegistry } from "./model-registry.ts";
+import type { ModelRepository } from "./model-repository.ts";
+import { toModelRequest } from "./model-request.ts";
+import { nowNs } from "./monotonic.ts";
+import type { RawTensors } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
+import { requestFlags } from "./request-parameters.ts";
 import type { Outcome } from "./scheduler.ts";
+import type { ServerLog } from "./server-log.ts";
+import type { SharedMemory } from "./shared-memory.ts";
+import type { Tracer } from "./tracer.ts";
 
 /** What a request that came as bytes is answered with. */
 export interface Answer {
   /** As the client named the request; "" where it did not, or where it could not be read. */
   readonly id: string;
-  /** An encoded response, or why there is none. */
-  readonly outcome: Buffer | Refusal;
+  /** An encoded response, or why there is none; `undefined` where a decoupled request ends without a word. */
+  readonly outcome: Buffer | Refusal | undefined;
 }
 
 /** `unary`: a `ModelInferResponse`; `streamed`: a `ModelStreamInferResponse` around it. */
 export type AnswerForm = "unary" | "streamed";
 
+export interface CoreOptions {
+  readonly registry: ModelRegistry;
+  readonly repository: ModelRepository;
+  readonly log: ServerLog;
+  readonly tracer: Tracer;
+  readonly sharedMemory: SharedMemory;
+}
+
+/** A request for a model by name, on its way in. */
+export interface NamedRequest {
+  readonly model: string;
+  /** "": the highest. */
+  readonly version: string;
+  readonly request: ModelRequest;
+  readonly front: "GRPC" | "HTTP";
+  /** When its first byte was there: `nowNs`. */
+  readonly receivedNs: number;
+}
+
 /** The server without a transport: models, and requests as bytes for them. */
 export class Core {
   readonly registry: ModelRegistry;
+  readonly repository: ModelRepository;
+  readonly log: ServerLog;
+  readonly tracer: Tracer;
+  readonly sharedMemory: SharedMemory;
   readonly #encoders = new WeakMap<Model, ResponseEncoder>();
   /** The server is closing: not ready any more, though open streams may go on. */
   closing = false;
   /** New requests are refused. */
   refusing = false;
 
-  constructor(registry: ModelRegistry) {
+  constructor({ registry, repository, log, tracer, sharedMemory }: CoreOptions) {
     this.registry = registry;
+    this.repository = repository;
+    this.log = log;
+    this.tracer = tracer;
+    this.sharedMemory = sharedMemory;
   }
 
   get ready(): boolean {
     return !this.closing && this.registry.ready;
   }
 
-  /** Runs an encoded `ModelInferRequest`. `done` is called once and never from inside. */
-  infer(message: Uint8Array, form: AnswerForm, done: (answer: Answer) => void): Pending {
+  /**
+   * Runs an encoded `ModelInferRequest`. `done` is called once and never from inside; before it `more`, for each
+   * response of a decoupled model.
+   */
+  infer(
+    message: Uint8Array,
+    form: AnswerForm,
+    done: (answer: Answer) => void,
+    more?: (response: Buffer) => void,
+  ): Pending {
+    const receivedNs = nowNs();
     let id = "";
     try {
-      if (this.refusing) throw new Refusal("UNAVAILABLE", "the server is closing");
       const wire = decodeInferRequest(message);
       id = wire.id;
-      const model = this.registry.get(wire.model, wire.version);
-      return model.infer(toModelRequest(wire), (outcome) =>
-        done({ id, outcome: this.#encode(model, id, form, outcome) }),
+      const flags = requestFlags(wire.parameters);
+      const { spec } = this.registry.route(wire.model, wire.version, flags.sequence);
+      const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
+      if (decoupled && form === "unary")
+        throw new Refusal(
+          "UNIMPLEMENTED",
+          "ModelInfer RPC doesn't support models with decoupled transaction policy",
+        );
+      const request = toModelRequest(wire, flags, spec, this.sharedMemory);
+      const named = { model: wire.model, version: wire.version, request, front: "GRPC", receivedNs } as const;
+      return this.run(
+        named,
+        (outcome, model) => {
+          if (!decoupled || outcome instanceof Refusal)
+            done({ id, outcome: this.#encode(model, request, form, outcome) });
+          else done({ id, outcome: flags.emptyFinal ? encodeEmptyFinal(spec.name, id) : undefined });
+        },
+        (outputs, model) => more?.(this.#encoder(model).streamed(id, outputs, NOT_FINAL)),
       );
     } catch (error) {
       const refusal = asRefusal(error);
@@ -51,18 +109,54 @@ export class Core {
     }
   }
 
-  #encode(model: Model, id: string, form: AnswerForm, outcome: Outcome): Buffer | Refusal {
+  /**
+   * Runs a request by the model that it belongs to. `done` is called once and never from inside; what it does with the
+   * outcome is part of the request's trace. Responses of a decoupled model come by `more`, before `done`.
+   *
+   * @throws Refusal if there is no such model, or the server is closing
+   */
+  run(
+    named: NamedRequest,
+    done: (outcome: Outcome, model: Model) => void,
+    more?: (outputs: RawTensors, model: Model) => void,
+  ): Pending {
+    if (this.refusing) throw new Refusal("UNAVAILABLE", "the server is closing");
+    const { request, front, receivedNs } = named;
+    const model = this.registry.route(named.model, named.version, request.sequence);
+    const { name, version } = model.spec;
+    this.log.verbose(1, () => `request '${request.id}' for model '${name}' version ${version} over ${front}`);
+    const trace = this.tracer.begin(model.spec, request, front, receivedNs);
+    return model.infer(
+      request,
+      (outcome, timing) => {
+        trace?.ran(outcome, timing);
+        done(outcome, model);
+        trace?.sent();
+      },
+      (outputs) => more?.(outputs, model),
+    );
+  }
+
+  #encode(model: Model, request: ModelRequest, form: AnswerForm, outcome: Outcome): Buffer | Refusal {
     if (outcome instanceof Refusal) return outcome;
+    const { id, sequence } = request;
+    const encoder = this.#encoder(model);
+    const place = sequence !== undefined && model.platform === "ensemble" ? sequenceParameters(sequence) : undefined;
+    try {
+      if (form === "unary") return encoder.unary(id, outcome, place);
+      return encoder.streamed(id, outcome, place === undefined ? FINAL : Buffer.concat([place, FINAL]));
+    } catch (error) {
+      // Outputs beyond what one message can hold.
+      return asRefusal(error);
+    }
+  }
+
+  #encoder(model: Model): ResponseEncoder {
     let encoder = this.#encoders.get(model);
     if (encoder === undefined) {
       encoder = new ResponseEncoder(model.spec.name, model.spec.version);
       this.#encoders.set(model, encoder);
     }
-    try {
-      return form === "unary" ? encoder.unary(id, outcome) : encoder.streamed(id, outcome);
-    } catch (error) {
-      // Outputs beyond what one message can hold.
-      return asRefusal(error);
-    }
+    return encoder;
   }
 }

@@ -1,8 +1,11 @@
 import type { EnsemblePlan, EnsembleStep } from "./ensemble-plan.ts";
+import type { Model } from "./model.ts";
+import { nowNs } from "./monotonic.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
-import type { Outcome, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
-import { countEnsemble, type Statistics } from "./statistics.ts";
+import type { Outcome, Scheduler, SequencePlace, StepTiming, Ticket } from "./scheduler.ts";
+import { sequenceKey } from "./sequence-homes.ts";
+import { ensembleTiming, type Statistics } from "./statistics.ts";
 
 export interface EnsembleOptions {
   readonly name: string;
@@ -17,18 +20,50 @@ export interface EnsembleOptions {
  */
 export class EnsembleScheduler implements Scheduler {
   readonly #options: EnsembleOptions;
+  /** Those of its models that hold sequences. */
+  readonly #stateful: readonly Model[];
+  /** Keys of sequences that began here. Those that end unseen, by silence, are swept out as the set grows. */
+  readonly #begun = new Set<string>();
+  #sweepAt = 64;
   #running = 0;
 
   constructor(options: EnsembleOptions) {
     this.#options = options;
+    this.#stateful = options.plan.steps.map(({ model }) => model).filter(({ stateful }) => stateful);
   }
 
   get idle(): boolean {
     return this.#running === 0;
   }
 
+  /** Its requests wait in the queues of its models. */
+  get waiting(): number {
+    return 0;
+  }
+
+  holds(key: string): boolean {
+    return this.#begun.has(key) && this.#stateful.some(({ scheduler }) => scheduler.holds(key));
+  }
+
+  get vacant(): boolean {
+    this.#sweep();
+    return this.idle && this.#begun.size === 0;
+  }
+
+  #sweep(): void {
+    for (const key of this.#begun) if (!this.holds(key)) this.#begun.delete(key);
+    this.#sweepAt = Math.max(64, 2 * this.#begun.size);
+  }
+
+  /** Once its models have taken the request. */
+  #note({ id, start, end }: SequencePlace): void {
+    if (end) this.#begun.delete(sequenceKey(id));
+    else if (start) this.#begun.add(sequenceKey(id));
+    if (this.#begun.size > this.#sweepAt) this.#sweep();
+  }
+
   admit(place: SequencePlace | undefined): Ticket {
-    const { name, plan } = this.#options;
+    const { name, plan, statistics } = this.#options;
     const tickets: Ticket[] = [];
     try {
       for (const { model } of plan.steps) tickets.push(model.scheduler.admit(place));
@@ -36,15 +71,27 @@ export class EnsembleScheduler implements Scheduler {
       for (const ticket of tickets) ticket.abandon();
       throw asRefusal(error).inEnsemble(name);
     }
+    if (place !== undefined && this.#stateful.length > 0) this.#note(place);
     let passage: Passage | undefined;
     return {
       run: (inputs, wanted, done) => {
-        const count = countEnsemble(this.#options.statistics, inputs, this.#options.batched);
+        const queuedNs = nowNs();
+        const size = this.#options.batched ? (inputs.values().next().value?.shape[0] ?? 1) : 1;
         this.#running += 1;
-        passage = new Passage(name, plan, tickets, wanted, (outcome) => {
+        passage = new Passage(name, plan, tickets, wanted, (outcome, steps) => {
           this.#running -= 1;
-          count(outcome instanceof Refusal);
-          done(outcome);
+          const endNs = nowNs();
+          const sums = ensembleTiming(
+            queuedNs,
+            steps.map(({ timing }) => timing),
+          );
+          if (outcome instanceof Refusal)
+            statistics.failed(endNs - queuedNs, outcome.code === "CANCELLED" ? "CANCELED" : "OTHER");
+          else {
+            statistics.executed(size, sums);
+            statistics.succeeded(sums, endNs - queuedNs);
+          }
+          done(outcome, { ...sums, endNs, steps });
         });
         passage.begin(inputs);
       },
@@ -61,12 +108,15 @@ interface Turn {
   readonly ticket: Ticket;
 }
 
+type PassageDone = (outcome: Outcome, steps: readonly StepTiming[]) => void;
+
 /** One request on its way through the steps. */
 class Passage {
   readonly #name: string;
   readonly #plan: EnsemblePlan;
   readonly #wanted: readonly string[];
-  readonly #done: (outcome: Outcome) => void;
+  readonly #done: PassageDone;
+  readonly #timings: StepTiming[] = [];
   readonly #tensors = new Map<string, RawTensor>();
   #waiting: readonly Turn[];
   readonly #started: Ticket[] = [];
@@ -78,7 +128,7 @@ class Passage {
     plan: EnsemblePlan,
     tickets: readonly Ticket[],
     wanted: readonly string[],
-    done: (outcome: Outcome) => void,
+    done: PassageDone,
   ) {
     this.#name = name;
     this.#plan = plan;
@@ -132,7 +182,9 @@ class Passage {
       return;
     }
     this.#started.push(ticket);
-    ticket.run(inputs, [...step.outputs.keys()], (outcome) => {
+    ticket.run(inputs, [...step.outputs.keys()], (outcome, timing) => {
+      const { name, version } = step.model.spec;
+      if (timing !== undefined) this.#timings.push({ name, version, timing });
       if (outcome instanceof Refusal) {
         this.#fail(outcome);
         return;
@@ -153,7 +205,7 @@ class Passage {
     this.#failure = refusal.inEnsemble(this.#name);
     for (const { ticket } of this.#waiting) ticket.abandon();
     this.#waiting = [];
-    this.#done(this.#failure);
+    this.#done(this.#failure, this.#timings);
   }
 
   #finish(): void {
@@ -162,6 +214,6 @@ class Passage {
       const tensor = this.#tensors.get(name);
       if (tensor !== undefined) outputs.set(name, tensor);
     }
-    this.#done(outputs);
+    this.#done(outputs, this.#timings);
   }
 }

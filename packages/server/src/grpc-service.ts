@@ -4,27 +4,17 @@ import {
   type MethodDefinition,
   Server,
   ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import {
-  GRPCInferenceService,
-  Health,
-  HealthCheckResponse_ServingStatus as Serving,
-} from "@strainflow/proto";
+import { GRPCInferenceService } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
 import type { Core } from "./core.ts";
+import { controlEndpoints } from "./grpc-control.ts";
+import { type AnyEndpoint, addEndpoints, endpoint } from "./grpc-endpoint.ts";
+import { healthEndpoints } from "./grpc-health.ts";
+import { REFLECTION_PACKAGES, reflectionEndpoint } from "./grpc-reflection.ts";
 import { type StreamLimits, serveStream } from "./grpc-stream.ts";
-import { type Endpoint, pathOf, serverStreaming, serviceError, unary } from "./grpc-unary.ts";
-import {
-  modelConfig,
-  modelMetadata,
-  modelReady,
-  modelStatistics,
-  refuseModelControl,
-  repositoryIndex,
-  serverMetadata,
-} from "./metadata.ts";
+import { pathOf, serviceError, unary } from "./grpc-unary.ts";
+import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "./metadata.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface GrpcOptions {
@@ -49,8 +39,10 @@ export async function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcF
     "grpc.max_receive_message_length": options.maxMessageSize,
     "grpc.max_send_message_length": -1,
   });
-  add(server, [...queries(core), modelInfer(core), modelStreamInfer(core, options.streams)]);
-  add(server, health(core));
+  const inference = [modelInfer(core), modelStreamInfer(core, options.streams)];
+  addEndpoints(server, [...queries(core), ...controlEndpoints(core), ...inference]);
+  addEndpoints(server, healthEndpoints(core));
+  for (const version of REFLECTION_PACKAGES) addEndpoints(server, [reflectionEndpoint(version)]);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       `${options.host}:${options.port}`,
@@ -75,33 +67,6 @@ export async function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcF
   };
 }
 
-/** An endpoint of any messages: what it takes and gives is its definition's own affair. */
-type AnyEndpoint = { readonly name: string; readonly register: (into: Registration) => void };
-interface Registration {
-  readonly service: Record<string, ServiceDefinition[string]>;
-  readonly implementation: UntypedServiceImplementation;
-}
-
-function endpoint<I, O, H extends UntypedServiceImplementation[string]>(
-  given: Endpoint<I, O, H>,
-): AnyEndpoint {
-  const { name, definition, handler } = given;
-  return {
-    name,
-    register: ({ service, implementation }) => {
-      service[name] = definition;
-      implementation[name] = handler;
-    },
-  };
-}
-
-/** What a service declares and nobody registers is answered with UNIMPLEMENTED by grpc-js itself. */
-function add(server: Server, endpoints: readonly AnyEndpoint[]): void {
-  const registration: Registration = { service: {}, implementation: {} };
-  for (const { register } of endpoints) register(registration);
-  server.addService(registration.service, registration.implementation);
-}
-
 function queries(core: Core): AnyEndpoint[] {
   const { method } = GRPCInferenceService;
   const { registry } = core;
@@ -121,9 +86,6 @@ function queries(core: Core): AnyEndpoint[] {
         modelStats: modelStatistics(registry, name, version),
       })),
     ),
-    endpoint(unary(method.repositoryIndex, ({ ready }) => ({ models: repositoryIndex(registry, ready) }))),
-    endpoint(unary(method.repositoryModelLoad, () => refuseModelControl())),
-    endpoint(unary(method.repositoryModelUnload, () => refuseModelControl())),
   ];
 }
 
@@ -161,50 +123,4 @@ function modelStreamInfer(core: Core, limits: StreamLimits): AnyEndpoint {
   const method = GRPCInferenceService.method.modelStreamInfer;
   const handler: handleBidiStreamingCall<Buffer, Buffer> = (call) => serveStream(core, call, limits);
   return endpoint({ name: method.name, definition: rawDefinition(method, true), handler });
-}
-
-/** How often a watcher of the server's health is looked after, in milliseconds. */
-const WATCH_MS = 500;
-
-function health(core: Core): AnyEndpoint[] {
-  const { method } = Health;
-  const statusOf = (service: string): Serving | undefined => {
-    if (service !== "" && service !== GRPCInferenceService.typeName) return undefined;
-    return core.ready ? Serving.SERVING : Serving.NOT_SERVING;
-  };
-  return [
-    endpoint(
-      unary(method.check, ({ service }) => {
-        const status = statusOf(service);
-        if (status === undefined) throw new Refusal("NOT_FOUND", `service '${service}' is not served here`);
-        return { status };
-      }),
-    ),
-    endpoint(
-      unary(method.list, () => ({
-        statuses: Object.fromEntries(
-          ["", GRPCInferenceService.typeName].map((service) => [
-            service,
-            { status: statusOf(service) ?? Serving.UNKNOWN },
-          ]),
-        ),
-      })),
-    ),
-    endpoint(
-      serverStreaming(method.watch, (call) => {
-        let last: Serving | undefined;
-        const look = (): void => {
-          const status = statusOf(call.request.service) ?? Serving.SERVICE_UNKNOWN;
-          if (status !== last) call.write({ $typeName: "grpc.health.v1.HealthCheckResponse", status });
-          last = status;
-        };
-        look();
-        const timer = setInterval(look, WATCH_MS).unref();
-        call.on("cancelled", () => {
-          clearInterval(timer);
-          call.end();
-        });
-      }),
-    ),
-  ];
 }

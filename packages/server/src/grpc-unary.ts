@@ -26,16 +26,20 @@ export interface Endpoint<I, O, Handler> {
 /** An endpoint that answers one message with another. What `answer` throws becomes the call's status. */
 export function unary<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  answer: (request: MessageShape<I>) => MessageInitShape<O>,
+  answer: (request: MessageShape<I>) => MessageInitShape<O> | Promise<MessageInitShape<O>>,
 ): Endpoint<MessageShape<I>, MessageShape<O>, handleUnaryCall<MessageShape<I>, MessageShape<O>>> {
   return {
     name: method.name,
     definition: { ...codecs(method), requestStream: false, responseStream: false },
     handler: (call, callback) => {
+      const refuse = (error: unknown): void => callback(serviceError(error));
       try {
-        callback(null, create(method.output, answer(call.request)));
+        const answered = answer(call.request);
+        if (answered instanceof Promise)
+          answered.then((message) => callback(null, create(method.output, message))).catch(refuse);
+        else callback(null, create(method.output, answered));
       } catch (error) {
-        callback(serviceError(error));
+        refuse(error);
       }
     },
   };
@@ -88,6 +92,7 @@ const CODES: Readonly<Record<StatusCode, status>> = {
   UNIMPLEMENTED: status.UNIMPLEMENTED,
   CANCELLED: status.CANCELLED,
   RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
 };
 
 /** A status travels in a header, whose size peers limit; a name out of a request may be of any length. */

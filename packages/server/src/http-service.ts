@@ -4,21 +4,17 @@ import {
   ModelConfigSchema,
   ModelMetadataResponseSchema,
   ModelStatisticsResponseSchema,
-  RepositoryIndexResponseSchema,
 } from "@strainflow/proto";
-import { StrainflowError } from "@strainflow/series";
 import type { Core } from "./core.ts";
-import { formatInferResponse, parseInferRequest } from "./http-infer.ts";
-import {
-  modelConfig,
-  modelMetadata,
-  modelReady,
-  modelStatistics,
-  refuseModelControl,
-  repositoryIndex,
-  serverMetadata,
-} from "./metadata.ts";
-import { asRefusal, invalid, Refusal, type StatusCode } from "./refusal.ts";
+import { control } from "./http-control.ts";
+import { readBody } from "./http-body.ts";
+import { serveGenerate } from "./http-generate.ts";
+import { JSON_STYLE, toNumbers } from "./http-json.ts";
+import { listen } from "./http-listen.ts";
+import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "./metadata.ts";
+import { refuse, sendJson } from "./http-refuse.ts";
+import { serveInfer } from "./http-requests.ts";
+import { invalid } from "./refusal.ts";
 
 export interface HttpOptions {
   readonly host: string;
@@ -39,24 +35,7 @@ export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpF
   const server = createServer((request, response) => {
     route(core, options, request, response).catch((error: unknown) => refuse(response, error));
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(
-        new StrainflowError(
-          "address-in-use",
-          `HTTP cannot listen on ${options.host}:${options.port}: ${cause.message}`,
-          {
-            cause,
-            details: { host: options.host, port: options.port },
-          },
-        ),
-      ),
-    );
-    server.listen(options.port, options.host, () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : options.port);
-    });
-  });
+  const port = await listen(server, "HTTP", options.host, options.port);
   return {
     address: `http://${options.host}:${port}`,
     drain: () =>
@@ -68,8 +47,18 @@ export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpF
   };
 }
 
-const MODEL_CONTROL = /^\/v2\/repository\/models\/[^/]+\/(load|unload)$/;
-const MODEL_PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|config|stats|infer))?$/;
+const MODEL_PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|infer|generate|generate_stream))?$/;
+
+/** What is asked of a model by POST; the rest by GET. */
+const POSTED: ReadonlySet<string> = new Set(["infer", "generate", "generate_stream"]);
+
+/** What a path is answered with to a GET. Stats of all models are not those of a model named `stats`. */
+const GET_PATHS: Readonly<Record<string, (core: Core) => readonly [number, JsonValue?]>> = {
+  "/v2": () => [200, { ...serverMetadata() } as JsonValue],
+  "/v2/health/live": () => [200],
+  "/v2/health/ready": (core) => (core.ready ? [200] : [400, { error: "Server not ready" }]),
+  "/v2/models/stats": (core) => [200, statistics(core, "", "")],
+};
 
 async function route(
   core: Core,
@@ -77,51 +66,39 @@ async function route(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { registry } = core;
-  const pathname = pathOf(request.url ?? "/");
-  const isPost = request.method === "POST";
-  if (!isPost && request.method !== "GET") return answer(response, 405, { error: "GET or POST" });
-  switch (pathname) {
-    case "/v2":
-      return answer(response, 200, { ...serverMetadata() } as JsonValue);
-    case "/v2/health/live":
-      return answer(response, 200);
-    case "/v2/health/ready":
-      return answer(response, core.ready ? 200 : 400);
-    case "/v2/models/stats":
-      return answer(response, 200, statistics(core, "", ""));
-    case "/v2/repository/index": {
-      const models = repositoryIndex(registry, false);
-      const json = toJson(
-        RepositoryIndexResponseSchema,
-        create(RepositoryIndexResponseSchema, { models }),
-        JSON_STYLE,
-      );
-      return answer(response, 200, (json as { models: JsonValue }).models);
-    }
-  }
-  const match = MODEL_PATH.exec(pathname);
-  if (MODEL_CONTROL.test(pathname)) return refuseModelControl();
-  if (match === null) return answer(response, 404, { error: `there is no ${pathname} here` });
+  const path = pathOf(request.url ?? "/");
+  const wrongMethod = (): void => answer(response, 405, { error: "Method Not Allowed" });
+  const { method } = request;
+  if (method !== "GET" && method !== "POST") return wrongMethod();
+  const plain = Object.hasOwn(GET_PATHS, path) ? GET_PATHS[path] : undefined;
+  if (plain !== undefined) return method === "GET" ? answer(response, ...plain(core)) : wrongMethod();
+  const body = async (): Promise<string> => (await readBody(request, options.maxMessageSize)).toString("utf8");
+  const controlled = await control(core, { path, method, body });
+  if (controlled === "wrong method") return wrongMethod();
+  if (controlled !== undefined) return answer(response, 200, controlled.body);
+  const match = MODEL_PATH.exec(path);
+  if (match === null) return answer(response, 404, { error: "Not Found" });
   const [, name = "", version = "", what = ""] = match;
+  if ((method === "POST") !== POSTED.has(what)) return wrongMethod();
+  const target = { model: name, version, maxMessageSize: options.maxMessageSize };
+  if (what === "infer") return serveInfer(core, target, request, response);
+  if (POSTED.has(what))
+    return serveGenerate(core, { ...target, streaming: what === "generate_stream" }, request, response);
+  return answer(response, ...query(core, name, version, what));
+}
+
+function query(core: Core, name: string, version: string, what: string): readonly [number, JsonValue?] {
+  const { registry } = core;
   switch (what) {
     case "ready":
-      return answer(response, modelReady(registry, name, version) ? 200 : 400);
+      return modelReady(registry, name, version) ? [200] : [400, { error: "Model version not ready" }];
     case "config":
-      return answer(
-        response,
-        200,
-        toNumbers(toJson(ModelConfigSchema, modelConfig(registry, name, version), JSON_STYLE)),
-      );
+      return [200, toNumbers(toJson(ModelConfigSchema, modelConfig(registry, name, version), JSON_STYLE))];
     case "stats":
-      return answer(response, 200, statistics(core, name, version));
-    case "infer": {
-      if (!isPost) return answer(response, 405, { error: "infer takes POST" });
-      return infer(core, options, name, version, request, response);
-    }
+      return [200, statistics(core, name, version)];
     default: {
       const metadata = create(ModelMetadataResponseSchema, modelMetadata(registry, name, version));
-      return answer(response, 200, toNumbers(toJson(ModelMetadataResponseSchema, metadata, JSON_STYLE)));
+      return [200, toNumbers(toJson(ModelMetadataResponseSchema, metadata, JSON_STYLE))];
     }
   }
 }
@@ -134,47 +111,6 @@ function pathOf(url: string): string {
   }
 }
 
-async function infer(
-  core: Core,
-  options: HttpOptions,
-  name: string,
-  version: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const model = core.registry.get(name, version);
-  if (request.headers["inference-header-content-length"] !== undefined)
-    throw new Refusal(
-      "UNIMPLEMENTED",
-      "tensors in binary form travel over gRPC here; send them as JSON 'data'",
-    );
-  const body = await readBody(request, options.maxMessageSize);
-  const job = parseInferRequest(body, name);
-  const pending = model.infer(job, (outcome) => {
-    if (response.destroyed) return;
-    if (outcome instanceof Refusal) refuse(response, outcome);
-    else send(response, 200, formatInferResponse(model, job.id, outcome));
-  });
-  response.on("close", () => {
-    if (!response.writableFinished) pending.abandon();
-  });
-}
-
-async function readBody(request: IncomingMessage, limit: number): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of request) {
-    if (!Buffer.isBuffer(part)) continue;
-    size += part.byteLength;
-    if (limit >= 0 && size > limit) throw invalid(`the request is larger than ${limit} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
-}
-
-/** Triton's names, and values also where they are the default. */
-const JSON_STYLE = { useProtoFieldName: true, alwaysEmitImplicit: true } as const;
-
 function statistics(core: Core, name: string, version: string): JsonValue {
   const message = create(ModelStatisticsResponseSchema, {
     modelStats: modelStatistics(core.registry, name, version),
@@ -182,37 +118,6 @@ function statistics(core: Core, name: string, version: string): JsonValue {
   return toNumbers(toJson(ModelStatisticsResponseSchema, message, JSON_STYLE));
 }
 
-/** 64-bit integers as numbers, as Triton writes them; protobuf's JSON has them as strings. Versions stay strings. */
-function toNumbers(value: JsonValue, key = ""): JsonValue {
-  if (Array.isArray(value)) return value.map((item) => toNumbers(item, key));
-  if (typeof value === "object" && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toNumbers(item, name)]));
-  const text = typeof value === "string" && /^-?[0-9]{1,19}$/.test(value);
-  const keep = key === "version" || key === "versions" || key === "name" || key === "string_value";
-  return text && !keep ? Number(value) : value;
-}
-
-const HTTP_STATUS: Readonly<Record<StatusCode, number>> = {
-  INVALID_ARGUMENT: 400,
-  CANCELLED: 400,
-  RESOURCE_EXHAUSTED: 400,
-  NOT_FOUND: 404,
-  INTERNAL: 500,
-  UNIMPLEMENTED: 501,
-  UNAVAILABLE: 503,
-};
-
-function refuse(response: ServerResponse, error: unknown): void {
-  const refusal = asRefusal(error);
-  answer(response, HTTP_STATUS[refusal.code], { error: refusal.message });
-}
-
 function answer(response: ServerResponse, code: number, body?: JsonValue): void {
-  send(response, code, body === undefined ? "" : JSON.stringify(body));
-}
-
-function send(response: ServerResponse, code: number, body: string): void {
-  if (response.headersSent || response.destroyed) return;
-  response.writeHead(code, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
-  response.end(body);
+  sendJson(response, code, body === undefined ? "" : JSON.stringify(body));
 }

@@ -14,7 +14,7 @@ import type { Model, ModelRequest, Pending } from "./model.ts";
 import { tensorSpecs } from "./model-spec.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
-import type { Outcome } from "./scheduler.ts";
+import type { Outcome, SequencePlace } from "./scheduler.ts";
 import { fromRaw, toRaw } from "./tensor-bytes.ts";
 
 /** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
@@ -28,9 +28,13 @@ export interface InProcessModel extends StreamingModel {
 /** Requests under way before `send` asks to wait. Enough to keep every worker busy, little enough to hold in memory. */
 const HIGH_WATER = 64;
 
-/** `onOpen` hears of each call, so that the server can give it up when it closes. */
+/**
+ * `model` is the one of now; `route` finds the one for a request, which may be another once it was replaced. `onOpen`
+ * hears of each call, so that the server can give it up when it closes.
+ */
 export function inProcessModel(
   model: Model,
+  route: (place: SequencePlace | undefined) => Model,
   onOpen: (call: { lose(error: Error): void }) => () => void,
 ): InProcessModel {
   const { name, version } = model.spec;
@@ -52,7 +56,7 @@ export function inProcessModel(
         { details: { modelName: name } },
       );
     },
-    open: (listener) => new InProcessCall(model, listener, onOpen),
+    open: (listener) => new InProcessCall(route, listener, onOpen),
   };
 }
 
@@ -63,7 +67,7 @@ interface Due {
 }
 
 class InProcessCall implements InferCall {
-  readonly #model: Model;
+  readonly #route: (place: SequencePlace | undefined) => Model;
   readonly #listener: InferListener;
   readonly #due: Due[] = [];
   readonly #close: () => void;
@@ -72,11 +76,11 @@ class InProcessCall implements InferCall {
   #over = false;
 
   constructor(
-    model: Model,
+    route: (place: SequencePlace | undefined) => Model,
     listener: InferListener,
     onOpen: (call: { lose(error: Error): void }) => () => void,
   ) {
-    this.#model = model;
+    this.#route = route;
     this.#listener = listener;
     this.#close = onOpen(this);
   }
@@ -94,7 +98,8 @@ class InProcessCall implements InferCall {
       this.#flush();
     };
     try {
-      due.pending = this.#model.infer(modelRequest(request), answer);
+      const asked = modelRequest(request);
+      due.pending = this.#route(asked.sequence).infer(asked, answer);
     } catch (error) {
       const refusal = asRefusal(error);
       queueMicrotask(() => answer(refusal));
@@ -142,7 +147,7 @@ class InProcessCall implements InferCall {
 
 function modelRequest(request: InferRequest): ModelRequest {
   const inputs = new Map<string, RawTensor>();
-  for (const [name, tensor] of Object.entries(request.inputs)) inputs.set(name, toRaw(name, tensor));
+  for (const [name, tensor] of Object.entries(request.inputs)) inputs.set(name, toRaw(tensor));
   const { id, outputs, sequence } = request;
   const none = sequence === undefined || sequence.id === "" || sequence.id === 0n;
   return {

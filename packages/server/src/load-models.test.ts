@@ -33,7 +33,11 @@ describe("a repository that cannot be served is refused with the reason", () => 
       [{ name: "net", config: 'platform: "pytorch"', versions: { "1": new Uint8Array() } }],
       "its platform is 'pytorch'",
     ],
-    ["no version", [{ name: "net", config: 'platform: "onnxruntime_onnx"' }], "no version folder"],
+    [
+      "no version",
+      [{ name: "net", config: 'platform: "onnxruntime_onnx"' }],
+      "at least one version must be available",
+    ],
     [
       "damaged graph",
       [

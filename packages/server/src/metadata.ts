@@ -3,12 +3,11 @@ import type {
   ModelConfig,
   ModelMetadataResponseSchema,
   ModelStatistics,
-  RepositoryIndexResponse_ModelIndexSchema,
   ServerMetadataResponseSchema,
 } from "@strainflow/proto";
-import type { ModelRegistry } from "./model-registry.ts";
+import { checkVersion, type ModelRegistry } from "./model-registry.ts";
 import type { Port } from "./model-spec.ts";
-import { Refusal } from "./refusal.ts";
+import { invalid } from "./refusal.ts";
 
 /** This package's version, and not Triton's: a client that asks learns whom it talks to. */
 const VERSION = "0.1.0";
@@ -17,12 +16,24 @@ export function serverMetadata(): MessageInitShape<typeof ServerMetadataResponse
   return {
     name: "strainflow",
     version: VERSION,
-    extensions: ["sequence", "model_configuration", "statistics"],
+    extensions: [
+      "sequence",
+      "model_repository",
+      "model_repository(unload_dependents)",
+      "schedule_policy",
+      "model_configuration",
+      "system_shared_memory",
+      "parameters",
+      "statistics",
+      "trace",
+      "logging",
+    ],
   };
 }
 
-/** An unknown model is not ready; asking for it is no error. */
+/** An unknown model is not ready; asking for it is no error. @throws Refusal (INVALID_ARGUMENT) for a bad version */
 export function modelReady(registry: ModelRegistry, name: string, version: string): boolean {
+  checkVersion(version);
   return registry.find(name, version)?.ready ?? false;
 }
 
@@ -53,28 +64,18 @@ export function modelConfig(registry: ModelRegistry, name: string, version: stri
   return registry.get(name, version).spec.config;
 }
 
-/** Of one model, or of all where none is named. @throws Refusal (NOT_FOUND) */
+/** Of one model, all its versions where none is named, or of all models. @throws Refusal in Triton's words */
 export function modelStatistics(registry: ModelRegistry, name: string, version: string): ModelStatistics[] {
-  const models = name === "" ? registry.all() : [registry.get(name, version)];
+  checkVersion(version);
+  const named = name === "" ? registry.all() : registry.live(name);
+  if (name !== "" && named.length === 0) throw invalid(`requested model '${name}' is not available`);
+  const models = version === "" ? named : named.filter(({ spec }) => spec.version === version);
+  if (name !== "" && models.length === 0)
+    throw invalid(`requested model version is not available for model '${name}'`);
   return models.map(({ statistics, spec }) => statistics.toMessage(spec.name, spec.version));
 }
 
-export function repositoryIndex(
-  registry: ModelRegistry,
-  readyOnly: boolean,
-): MessageInitShape<typeof RepositoryIndexResponse_ModelIndexSchema>[] {
-  return registry
-    .all()
-    .filter((model) => model.ready || !readyOnly)
-    .map(({ spec, ready }) => ({
-      name: spec.name,
-      version: spec.version,
-      state: ready ? "READY" : "UNAVAILABLE",
-      reason: ready ? "" : "its compute thread is being started again",
-    }));
-}
-
-/** All models are loaded at the start and stay: Triton's mode `none`, and its words (hermes looks for them). */
-export function refuseModelControl(): never {
-  throw new Refusal("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
+/** That trace settings can be asked of this model; "" is all of them. @throws Refusal in Triton's words */
+export function requireModel(registry: ModelRegistry, name: string): void {
+  if (name !== "" && registry.live(name).length === 0) throw invalid(`Request for unknown model : ${name}`);
 }

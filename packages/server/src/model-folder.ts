@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type ModelConfig, ModelConfigSchema } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
@@ -10,17 +11,16 @@ export interface ModelFolder {
   readonly name: string;
   readonly path: string;
   readonly config: ModelConfig;
-  /** The versions to serve, lowest first. */
+  /** The versions to serve, lowest first; maybe none. */
   readonly versions: readonly string[];
+  /** Versions that the policy asks for and that are not there. */
+  readonly missing: readonly string[];
+  /** Per version: what would change if its files, the configuration or what lies beside it did. */
+  readonly fingerprints: ReadonlyMap<string, string>;
 }
 
-/**
- * Reads a model repository: a folder per model with its `config.pbtxt` and numbered version folders.
- *
- * @throws `repository-not-readable` if the folder is not there
- * @throws `model-not-loadable` if a configuration does not parse or does not fit its folder
- */
-export async function readModelRepository(path: string): Promise<readonly ModelFolder[]> {
+/** The folders of a model repository, by name. @throws `repository-not-readable` if the repository is not there */
+export async function modelFolderNames(path: string): Promise<readonly string[]> {
   const names = await readdir(path).catch((cause: unknown) => {
     throw new StrainflowError(
       "repository-not-readable",
@@ -28,37 +28,54 @@ export async function readModelRepository(path: string): Promise<readonly ModelF
       { cause, details: { path } },
     );
   });
-  const folders: ModelFolder[] = [];
+  const folders: string[] = [];
   for (const name of names.sort()) {
-    const folder = join(path, name);
-    if (name.startsWith(".") || !(await stat(folder)).isDirectory()) continue;
-    folders.push(await readModelFolder(name, folder));
+    const found = name.startsWith(".") ? undefined : await stat(join(path, name)).catch(() => undefined);
+    if (found?.isDirectory() === true) folders.push(name);
   }
   return folders;
 }
 
-async function readModelFolder(name: string, path: string): Promise<ModelFolder> {
-  const file = join(path, "config.pbtxt");
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw notLoadable(name, `${file} cannot be read; every model needs its configuration there`, cause);
-  });
-  const config = parseConfig(name, file, text);
+/**
+ * Reads one model's folder. `override`: a configuration in place of the one that lies there. Without any, the model is
+ * taken for ONNX and its configuration is completed from the file.
+ *
+ * @throws `model-not-loadable` if the configuration does not parse or names another model
+ */
+export async function readModelFolder(
+  name: string,
+  path: string,
+  override?: ModelConfig,
+): Promise<ModelFolder> {
+  const config = override ?? (await readConfig(name, join(path, "config.pbtxt")));
   if (config.name === "") config.name = name;
   if (config.name !== name)
     throw notLoadable(name, `its configuration names it '${config.name}'; folder and name must agree`);
-  const present = (await readdir(path, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory() && /^[1-9][0-9]{0,17}$/.test(entry.name))
+  const entries = await readdir(path, { withFileTypes: true });
+  const isVersion = (entry: (typeof entries)[number]): boolean =>
+    !entry.isFile() && /^[1-9][0-9]{0,17}$/.test(entry.name);
+  const present = entries
+    .filter(isVersion)
     .map((entry) => Number(entry.name))
     .sort((a, b) => a - b);
   // An ensemble has nothing in its version folder, and an empty folder is easily lost on the way.
   if (present.length === 0 && config.platform === "ensemble") present.push(1);
-  const versions = chooseVersions(config, present);
-  if (versions.length === 0)
-    throw notLoadable(name, `${path} has no version folder to serve; put the model into ${join(path, "1")}`);
-  return { name, path, config, versions: versions.map(String) };
+  const { versions, missing } = chooseVersions(config, present);
+  const beside = await Promise.all(
+    entries.filter((entry) => !isVersion(entry)).map((entry) => fingerprint(path, entry.name)),
+  );
+  const fingerprints = new Map<string, string>();
+  for (const version of versions)
+    fingerprints.set(version, [...beside, await fingerprint(path, version)].join(";"));
+  return { name, path, config, versions, missing, fingerprints };
 }
 
-function parseConfig(name: string, file: string, text: string): ModelConfig {
+async function readConfig(name: string, file: string): Promise<ModelConfig> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw notLoadable(name, `${file} cannot be read`, cause);
+  });
+  if (text === undefined) return create(ModelConfigSchema, { platform: "onnxruntime_onnx" });
   try {
     return fromText(ModelConfigSchema, text);
   } catch (cause) {
@@ -66,25 +83,39 @@ function parseConfig(name: string, file: string, text: string): ModelConfig {
   }
 }
 
-function chooseVersions(config: ModelConfig, present: readonly number[]): readonly number[] {
+/** Times and sizes of a file, or of all below a folder; a folder that is not there has none. */
+async function fingerprint(parent: string, name: string): Promise<string> {
+  const path = join(parent, name);
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (found === undefined) return "";
+  if (!found.isDirectory()) return `${name}:${found.mtimeNs}:${found.size}`;
+  const names = (await readdir(path).catch(() => [])).sort();
+  return `${name}/(${(await Promise.all(names.map((inner) => fingerprint(path, inner)))).join(";")})`;
+}
+
+function chooseVersions(
+  config: ModelConfig,
+  present: readonly number[],
+): Pick<ModelFolder, "versions" | "missing"> {
   const choice = config.versionPolicy?.policyChoice;
+  const all = (versions: readonly number[]): Pick<ModelFolder, "versions" | "missing"> => ({
+    versions: versions.map(String),
+    missing: [],
+  });
   switch (choice?.case) {
     case "all":
-      return present;
+      return all(present);
     case "specific": {
-      const wanted = choice.value.versions.map(Number);
-      const missing = wanted.filter((version) => !present.includes(version));
-      if (missing.length > 0)
-        throw notLoadable(
-          config.name,
-          `version_policy asks for version ${missing.join(", ")}, which is not there`,
-        );
-      return present.filter((version) => wanted.includes(version));
+      const wanted = [...new Set(choice.value.versions.map(Number))].sort((a, b) => a - b);
+      return {
+        versions: wanted.filter((version) => present.includes(version)).map(String),
+        missing: wanted.filter((version) => !present.includes(version)).map(String),
+      };
     }
     default: {
       // Triton serves the highest version alone unless told otherwise.
       const count = choice?.case === "latest" ? Math.max(1, choice.value.numVersions) : 1;
-      return present.slice(-count);
+      return all(present.slice(-count));
     }
   }
 }

@@ -1,8 +1,9 @@
 import { checkInputs, wantedOutputs } from "./check-request.ts";
+import { classify, type Labels } from "./classify.ts";
 import type { ModelSpec } from "./model-spec.ts";
 import type { RawTensors } from "./raw-tensor.ts";
-import { asRefusal, invalid, type Refusal } from "./refusal.ts";
-import type { Outcome, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
+import { asRefusal, invalid, Refusal } from "./refusal.ts";
+import type { Done, More, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** A request for one model, whatever way it came. */
@@ -12,6 +13,10 @@ export interface ModelRequest {
   /** Names of the outputs wanted; all when absent or empty. */
   readonly outputs?: readonly string[];
   readonly sequence?: SequencePlace;
+  /** Outputs that are wanted as their so many best classes. */
+  readonly classes?: ReadonlyMap<string, number>;
+  /** Of a decoupled model: its end is to be told by an empty response. */
+  readonly emptyFinal?: boolean;
 }
 
 /** A request under way. */
@@ -28,6 +33,12 @@ export interface ModelOptions {
   /** What it runs on is up. */
   readonly isReady: () => boolean;
   readonly stateful: boolean;
+  /** Lets go of what it holds in its threads; nothing is asked of it afterwards. */
+  readonly release: () => void;
+  /** An ensemble's models. */
+  readonly steps?: readonly Model[];
+  /** Names of its outputs' classes. */
+  readonly labels?: Labels;
 }
 
 /** One version of a model, loaded. */
@@ -36,6 +47,9 @@ export class Model {
   readonly platform: string;
   readonly statistics: Statistics;
   readonly scheduler: Scheduler;
+  /** It, or one of its steps, keeps states by sequence. */
+  readonly stateful: boolean;
+  readonly steps: readonly Model[];
   readonly #options: ModelOptions;
 
   constructor(options: ModelOptions) {
@@ -44,10 +58,16 @@ export class Model {
     this.platform = options.platform;
     this.statistics = options.statistics;
     this.scheduler = options.scheduler;
+    this.steps = options.steps ?? [];
+    this.stateful = options.stateful || this.steps.some(({ stateful }) => stateful);
   }
 
   get ready(): boolean {
     return this.#options.isReady();
+  }
+
+  release(): void {
+    this.#options.release();
   }
 
   /** @throws Refusal (INVALID_ARGUMENT) if the model cannot take these inputs */
@@ -56,22 +76,41 @@ export class Model {
     if (this.#options.stateful && this.spec.maxBatchSize > 0) checkSingle(this.spec.name, inputs);
   }
 
-  /** Checks a request, takes its place in the order, and runs it. `done` is called once and never from inside. */
-  infer(request: ModelRequest, done: (outcome: Outcome) => void): Pending {
+  /**
+   * Checks a request, takes its place in the order, and runs it. `done` is called once and never from inside; before
+   * it `more`, for each response of a decoupled model.
+   */
+  infer(request: ModelRequest, done: Done, more?: More): Pending {
     const { spec, scheduler } = this;
     let ticket: Ticket;
     let wanted: readonly string[];
     try {
-      this.check(request.inputs, request.id);
       wanted = wantedOutputs(spec, request.outputs);
+      this.check(request.inputs, request.id);
       ticket = scheduler.admit(request.sequence);
     } catch (error) {
       const refusal: Refusal = asRefusal(error);
       queueMicrotask(() => done(refusal));
       return { abandon: () => {} };
     }
-    ticket.run(request.inputs, wanted, done);
+    const { classes } = request;
+    ticket.run(request.inputs, wanted, classes === undefined ? done : this.#classified(classes, done), more);
     return ticket;
+  }
+
+  /** Outputs as classes, where they are wanted so. */
+  #classified(classes: ReadonlyMap<string, number>, done: Done): Done {
+    const { maxBatchSize } = this.spec;
+    return (outcome, timing) => {
+      let answer = outcome;
+      try {
+        if (!(outcome instanceof Refusal))
+          answer = classify(outcome, classes, maxBatchSize > 0, this.#options.labels ?? new Map());
+      } catch (error) {
+        answer = asRefusal(error);
+      }
+      done(answer, timing);
+    };
   }
 }
 

@@ -8,7 +8,8 @@ export type StatusCode =
   | "INTERNAL"
   | "UNIMPLEMENTED"
   | "CANCELLED"
-  | "RESOURCE_EXHAUSTED";
+  | "RESOURCE_EXHAUSTED"
+  | "ALREADY_EXISTS";
 
 /**
  * A request that gets no outputs. Its message is what the client reads: texts that clients match on are Triton's own.

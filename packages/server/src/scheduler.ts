@@ -10,10 +10,37 @@ export interface SequencePlace {
 
 export type Outcome = RawTensors | Refusal;
 
+/** When a request passed each of its stations, in nanoseconds of `nowNs`. */
+export interface Timing {
+  /** It took its place in the queue. */
+  readonly queuedNs: number;
+  /** A compute thread took it. */
+  readonly beganNs: number;
+  /** The model began to run, and ended. */
+  readonly runNs: number;
+  readonly ranNs: number;
+  /** The outputs were there. */
+  readonly endNs: number;
+  /** Of an ensemble: its steps, in the order in which they ended. */
+  readonly steps?: readonly StepTiming[];
+}
+
+export interface StepTiming {
+  readonly name: string;
+  readonly version: string;
+  readonly timing: Timing;
+}
+
+/** `timing` is there where the model ran. */
+export type Done = (outcome: Outcome, timing?: Timing) => void;
+
+/** Takes one of the responses of a decoupled model; `Done` comes after the last, and brings no outputs of its own. */
+export type More = (outputs: RawTensors) => void;
+
 /** A request's place in a model's order, taken on arrival; its inputs may come later. */
 export interface Ticket {
   /** The inputs are there. `done` is called once, never from inside. `wanted`: names of the outputs. */
-  run(inputs: RawTensors, wanted: readonly string[], done: (outcome: Outcome) => void): void;
+  run(inputs: RawTensors, wanted: readonly string[], done: Done, more?: More): void;
   /**
    * There will be no inputs, or nobody waits for the outputs any more. What has its inputs and only waits for its turn
    * is answered with CANCELLED; what cannot be undone (a request of a sequence that has its slot) is still run.
@@ -27,4 +54,10 @@ export interface Scheduler {
   admit(place: SequencePlace | undefined): Ticket;
   /** Nothing runs and nothing waits. */
   readonly idle: boolean;
+  /** Requests that wait to be run. */
+  readonly waiting: number;
+  /** The sequence of this key (`sequenceKey`) began here and takes more requests. */
+  holds(key: string): boolean;
+  /** Idle, and no sequence is open: nothing is lost if the model goes. */
+  readonly vacant: boolean;
 }

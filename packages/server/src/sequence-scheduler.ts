@@ -1,10 +1,11 @@
 import type { ComputeThread } from "./compute-thread.ts";
+import { nowNs } from "./monotonic.ts";
 import type { RawTensors } from "./raw-tensor.ts";
 import { cancelled, invalid, Refusal } from "./refusal.ts";
-import type { Outcome, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
+import type { Done, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
 import type { ControlInputs } from "./sequence-controls.ts";
 import { type SequenceHomes, sequenceKey } from "./sequence-homes.ts";
-import { nowNs, type Statistics } from "./statistics.ts";
+import type { Statistics } from "./statistics.ts";
 import { moveTensors, takeTensors } from "./task.ts";
 
 export interface SequenceOptions {
@@ -28,7 +29,7 @@ interface Turn {
   work?: {
     readonly inputs: RawTensors;
     readonly wanted: readonly string[];
-    readonly done: (outcome: Outcome) => void;
+    readonly done: Done;
   };
   /** There will be no inputs; its flags still count. */
   givenUp: boolean;
@@ -76,6 +77,20 @@ export class SequenceScheduler implements Scheduler {
   get idle(): boolean {
     for (const sequence of this.#live) if (sequence.turns.length > 0 || sequence.running > 0) return false;
     return true;
+  }
+
+  get waiting(): number {
+    let count = 0;
+    for (const { turns } of this.#live) count += turns.length;
+    return count;
+  }
+
+  holds(key: string): boolean {
+    return this.#open.has(key);
+  }
+
+  get vacant(): boolean {
+    return this.#live.size === 0;
   }
 
   admit(place: SequencePlace | undefined): Ticket {
@@ -185,21 +200,21 @@ export class SequenceScheduler implements Scheduler {
     }
     const outputs = Object.fromEntries(work.wanted.map((name) => [name, name]));
     const step = { model, inputs, outputs, sequence: { state: sequence.state, start, end: place.end } };
-    const startNs = nowNs();
     sequence.running += 1;
     sequence.thread.run([step], tensors, work.wanted, (result) => {
       sequence.running -= 1;
       sequence.timer?.refresh();
-      const totalNs = nowNs() - turn.queuedNs;
+      const endNs = nowNs();
       if (result instanceof Refusal) {
-        statistics.failed(totalNs);
+        statistics.failed(endNs - turn.queuedNs, "BACKEND");
         if (place.end) sequence.thread.forget(sequence.state);
         work.done(result);
         return;
       }
-      statistics.executed({ requests: 1, inferences: 1, inferNs: result.inferNs[0] ?? 0 });
-      statistics.succeeded({ queueNs: startNs - turn.queuedNs, totalNs });
-      work.done(takeTensors(result.tensors));
+      const timing = { queuedNs: turn.queuedNs, ...result.marks, endNs };
+      statistics.executed(1, timing);
+      statistics.succeeded(timing);
+      work.done(takeTensors(result.tensors), timing);
     });
   }
 
@@ -241,7 +256,7 @@ export class SequenceScheduler implements Scheduler {
   #refuse(turn: Turn, why: Refusal): void {
     const { work } = turn;
     if (work === undefined || turn.givenUp) return;
-    this.#options.statistics.failed(nowNs() - turn.queuedNs);
+    this.#options.statistics.failed(nowNs() - turn.queuedNs, why.code === "CANCELLED" ? "CANCELED" : "OTHER");
     queueMicrotask(() => work.done(why));
   }
 }

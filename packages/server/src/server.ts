@@ -1,11 +1,18 @@
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { invalidOption, StrainflowError, type TensorSpec } from "@strainflow/series";
 import { Core } from "./core.ts";
 import { serveGrpc } from "./grpc-service.ts";
 import { serveHttp } from "./http-service.ts";
 import { type InProcessModel, inProcessModel } from "./in-process.ts";
 import { loadModels } from "./load-models.ts";
+import { serveMetrics } from "./metrics-service.ts";
+import type { ModelControlMode } from "./model-repository.ts";
 import { tensorSpecs } from "./model-spec.ts";
+import { ServerLog } from "./server-log.ts";
+import { SharedMemory } from "./shared-memory.ts";
+import { type TraceLevel, TraceSettings } from "./trace-settings.ts";
+import { Tracer } from "./tracer.ts";
 
 export interface ServerOptions {
   /** A folder with one folder per model: `config.pbtxt` and numbered versions. */
@@ -16,14 +23,49 @@ export interface ServerOptions {
   readonly grpcPort?: number;
   /** `false`: no HTTP. Default 0: a free port, told by `httpAddress`. */
   readonly httpPort?: number | false;
+  /** `false`: no metrics. Default 0: a free port, told by `metricsAddress`. */
+  readonly metricsPort?: number | false;
+  /**
+   * What is loaded, and when. `none`: everything, at the start. `poll`: that, and the repository is looked at for changes.
+   * `explicit`: what `startupModels` names, and then what clients ask for. Default `none`: who may infer may not change
+   * what is served, unless told so.
+   */
+  readonly modelControl?: ModelControlMode;
+  /** In mode `explicit`: models to load at the start; `*` is all of them. Default: none. */
+  readonly startupModels?: readonly string[];
+  /** In mode `poll`: milliseconds between looks at the repository. Default 15 000, as in Triton. */
+  readonly pollMs?: number;
   /** Threads for stateless models, and as many again (cheap ones) for sequences. Default: one per core. */
   readonly workers?: number;
   /** Largest request in bytes, −1 for any. Default 256 MiB: a thousand times a usual update. */
   readonly maxMessageSize?: number;
   /** Requests of one stream that wait for an answer, before no more are read from it. Default 1024. */
   readonly maxInFlight?: number;
-  /** What an operator should know: restarts of threads, sequences that start twice. Default: nowhere. */
-  readonly log?: (message: string) => void;
+  /**
+   * Lines for the operator: what is loaded, restarts of threads, sequences that start twice, and more as clients set the
+   * log settings. Default: nowhere.
+   */
+  readonly log?: (line: string) => void;
+  /** A file that lines are added to instead. */
+  readonly logFile?: string;
+  /** Traces of requests. Without it, clients that ask for traces are refused as by a Triton without a trace file. */
+  readonly trace?: TraceOptions;
+  /** Keys of shared memory that clients may register begin with this. Default: any key, as in Triton. */
+  readonly sharedMemoryPrefix?: string;
+}
+
+/** Which requests are traced from the start; clients may change all but the file. */
+export interface TraceOptions {
+  /** Where traces go, as JSON. */
+  readonly file: string;
+  /** Default: none. */
+  readonly levels?: readonly TraceLevel[];
+  /** One of this many requests is traced. Default 1000, as in Triton. */
+  readonly rate?: number;
+  /** This many at most; −1: any number, the default. */
+  readonly count?: number;
+  /** This many make a file; 0, the default: all go into one. */
+  readonly logFrequency?: number;
 }
 
 /** A model as the server has it. */
@@ -40,6 +82,9 @@ export interface InferenceServer {
   readonly grpcAddress: string;
   /** `http://host:port`, or absent without HTTP. */
   readonly httpAddress?: string;
+  /** `http://host:port/metrics`, or absent without metrics. */
+  readonly metricsAddress?: string;
+  /** Those that are loaded now. */
   readonly models: readonly ServedModel[];
   /** All models are up, and the server is not closing. */
   readonly ready: boolean;
@@ -63,7 +108,7 @@ const LAST_ANSWERS_MS = 10_000;
  * @throws `repository-not-readable`, `model-not-loadable`, `address-in-use`, `invalid-option`
  */
 export async function createServer(options: ServerOptions): Promise<InferenceServer> {
-  const { repository, host = "127.0.0.1", grpcPort = 0, httpPort = 0, log = () => {} } = options;
+  const { repository, host = "127.0.0.1", grpcPort = 0, httpPort = 0, metricsPort = 0 } = options;
   const { workers = availableParallelism(), maxMessageSize = 256 * 2 ** 20, maxInFlight = 1024 } = options;
   const whole = (name: string, value: number, least: number): void => {
     if (!Number.isInteger(value) || value < least)
@@ -72,10 +117,32 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
   whole("workers", workers, 1);
   whole("maxInFlight", maxInFlight, 1);
   whole("maxMessageSize", maxMessageSize, -1);
-  const { registry, threads } = await loadModels({ repository, workers, log });
-  const core = new Core(registry);
+  if (options.pollMs !== undefined) whole("pollMs", options.pollMs, 1);
+  const { modelControl = "none", trace, sharedMemoryPrefix: prefix = "" } = options;
+  if (!["none", "poll", "explicit"].includes(modelControl))
+    throw invalidOption("createServer", "modelControl", modelControl, "'none', 'poll' or 'explicit'");
+  const { logFile: file } = options;
+  const log = new ServerLog({ write: options.log ?? (() => {}), ...(file === undefined ? {} : { file }) });
+  const { file: traceFile = "", ...initial } = trace ?? {};
+  const tracer = new Tracer(new TraceSettings({ file: traceFile, initial }), (error) =>
+    log.error(`traces cannot be written: ${error.message}`),
+  );
+  const sharedMemory = new SharedMemory({ prefix });
+  const loaded = await loadModels({
+    repository: resolve(repository),
+    workers,
+    log,
+    mode: modelControl,
+    ...(options.startupModels === undefined ? {} : { startupModels: options.startupModels }),
+    ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
+  });
+  const { registry, threads } = loaded;
+  const core = new Core({ registry, repository: loaded.repository, log, tracer, sharedMemory });
   const calls = new Set<{ lose(error: Error): void }>();
-  const closeThreads = (): Promise<unknown> => Promise.all(threads.map((thread) => thread.close()));
+  const closeThreads = (): Promise<unknown> => {
+    loaded.repository.close();
+    return Promise.all(threads.map((thread) => thread.close()));
+  };
 
   const fronts = await openFronts().catch(async (error: unknown) => {
     await closeThreads();
@@ -85,13 +152,22 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
 
   async function openFronts() {
     const streams = { maxInFlight, maxBytes: 256 * 2 ** 20 };
-    const grpc = await serveGrpc(core, { host, port: grpcPort, maxMessageSize, streams });
+    const open: { close(): void }[] = [];
+    const opened = <T extends { close(): void }>(front: T): T => {
+      open.push(front);
+      return front;
+    };
     try {
+      const grpc = opened(await serveGrpc(core, { host, port: grpcPort, maxMessageSize, streams }));
       const http =
-        httpPort === false ? undefined : await serveHttp(core, { host, port: httpPort, maxMessageSize });
-      return { grpc, http };
+        httpPort === false
+          ? undefined
+          : opened(await serveHttp(core, { host, port: httpPort, maxMessageSize }));
+      const metrics =
+        metricsPort === false ? undefined : opened(await serveMetrics(registry, { host, port: metricsPort }));
+      return { grpc, http, metrics };
     } catch (error) {
-      grpc.close();
+      for (const front of open) front.close();
       throw error;
     }
   }
@@ -105,29 +181,39 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     while (!registry.idle && performance.now() < deadline) await delay(5);
     fronts.grpc.close();
     fronts.http?.close();
+    fronts.metrics?.close();
     for (const call of [...calls])
       call.lose(new StrainflowError("server-closed", "the embedded server was closed"));
     await closeThreads();
+    tracer.flush();
+    sharedMemory.unregister("");
   }
 
   return {
     grpcAddress: fronts.grpc.address,
     ...(fronts.http === undefined ? {} : { httpAddress: fronts.http.address }),
-    models: registry.all().map(({ spec, platform }) => ({
-      name: spec.name,
-      version: spec.version,
-      platform,
-      inputs: tensorSpecs(spec.inputs),
-      outputs: tensorSpecs(spec.outputs),
-    })),
+    ...(fronts.metrics === undefined ? {} : { metricsAddress: fronts.metrics.address }),
+    get models() {
+      return registry.all().map(({ spec, platform }) => ({
+        name: spec.name,
+        version: spec.version,
+        platform,
+        inputs: tensorSpecs(spec.inputs),
+        outputs: tensorSpecs(spec.outputs),
+      }));
+    },
     get ready() {
       return core.ready;
     },
     inProcess: (model, version = "") =>
-      inProcessModel(registry.get(model, version), (call) => {
-        calls.add(call);
-        return () => calls.delete(call);
-      }),
+      inProcessModel(
+        registry.get(model, version),
+        (place) => registry.route(model, version, place),
+        (call) => {
+          calls.add(call);
+          return () => calls.delete(call);
+        },
+      ),
     close: ({ drainMs = 0 } = {}) => {
       closed ??= close(drainMs);
       return closed;
@@ -136,13 +222,13 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
 }
 
 function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((done) => setTimeout(done, ms));
 }
 
 async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const limit = new Promise<void>((done) => {
+    timer = setTimeout(done, ms);
   });
   await Promise.race([promise, limit]);
   clearTimeout(timer);

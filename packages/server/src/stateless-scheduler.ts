@@ -1,9 +1,10 @@
 import { joinBatch, splitBatch } from "./batch.ts";
 import type { ComputeThread, TaskResult } from "./compute-thread.ts";
+import { nowNs } from "./monotonic.ts";
 import type { RawTensors } from "./raw-tensor.ts";
 import { cancelled, Refusal } from "./refusal.ts";
-import type { Outcome, Scheduler, Ticket } from "./scheduler.ts";
-import { nowNs, type Statistics } from "./statistics.ts";
+import type { Done, Outcome, Scheduler, Ticket, Timing } from "./scheduler.ts";
+import type { Statistics } from "./statistics.ts";
 import { moveTensors, takeTensors } from "./task.ts";
 
 /** How requests are put together; absent where each runs by itself. */
@@ -32,7 +33,7 @@ interface Job {
   /** Jobs of one key may share a batch. */
   readonly key: string;
   readonly queuedNs: number;
-  readonly done: (outcome: Outcome) => void;
+  readonly done: Done;
 }
 
 /**
@@ -57,6 +58,18 @@ export class StatelessScheduler implements Scheduler {
     return this.#queue.length === 0 && this.#instances.every(({ running }) => running === 0);
   }
 
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  holds(): boolean {
+    return false;
+  }
+
+  get vacant(): boolean {
+    return this.idle;
+  }
+
   admit(): Ticket {
     let job: Job | undefined;
     return {
@@ -73,6 +86,7 @@ export class StatelessScheduler implements Scheduler {
         if (at < 0 || job === undefined) return;
         const { done } = job;
         this.#queue.splice(at, 1);
+        this.#options.statistics.failed(nowNs() - job.queuedNs, "CANCELED");
         queueMicrotask(() => done(cancelled()));
       },
     };
@@ -128,7 +142,7 @@ export class StatelessScheduler implements Scheduler {
     }
     if (preferredCount > 0) return preferredCount;
     if (full || size >= maxSize) return count;
-    const leftMs = first.queuedNs / 1e6 + delayMs - performance.now();
+    const leftMs = delayMs - (nowNs() - first.queuedNs) / 1e6;
     if (leftMs <= 0) return count;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -143,30 +157,33 @@ export class StatelessScheduler implements Scheduler {
     if (first === undefined) return;
     const inputs = jobs.length === 1 ? first.inputs : joinBatch(jobs.map((job) => job.inputs));
     const step = { model, inputs: identity(inputs.keys()), outputs: identity(first.wanted) };
-    const startNs = nowNs();
     thread.run([step], moveTensors(inputs), first.wanted, (result) => {
       freed();
-      this.#finish(jobs, result, startNs, statistics);
+      this.#finish(jobs, result, statistics);
     });
   }
 
-  #finish(jobs: readonly Job[], result: TaskResult | Refusal, startNs: number, statistics: Statistics): void {
+  #finish(jobs: readonly Job[], result: TaskResult | Refusal, statistics: Statistics): void {
     let outcomes: readonly Outcome[];
+    const endNs = nowNs();
+    const timingOf = (job: Job): Timing | undefined =>
+      result instanceof Refusal ? undefined : { queuedNs: job.queuedNs, ...result.marks, endNs };
     if (result instanceof Refusal) outcomes = jobs.map(() => result);
     else {
       const outputs = takeTensors(result.tensors);
       const sizes = jobs.map(({ size }) => size);
       outcomes = jobs.length === 1 ? [outputs] : splitBatch(outputs, sizes);
       const inferences = sizes.reduce((sum, size) => sum + size, 0);
-      statistics.executed({ requests: jobs.length, inferences, inferNs: result.inferNs[0] ?? 0 });
+      statistics.executed(inferences, { ...result.marks, endNs });
     }
-    const endNs = nowNs();
     jobs.forEach((job, index) => {
       const outcome =
         outcomes[index] ?? new Refusal("INTERNAL", "a batch gave fewer outputs than it took inputs");
-      if (outcome instanceof Refusal) statistics.failed(endNs - job.queuedNs);
-      else statistics.succeeded({ queueNs: startNs - job.queuedNs, totalNs: endNs - job.queuedNs });
-      job.done(outcome);
+      const timing = timingOf(job);
+      if (outcome instanceof Refusal || timing === undefined)
+        statistics.failed(endNs - job.queuedNs, "BACKEND");
+      else statistics.succeeded(timing);
+      job.done(outcome, timing);
     });
   }
 }

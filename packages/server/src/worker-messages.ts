@@ -57,6 +57,12 @@ export interface StepRun {
   };
 }
 
+export interface RunMarks {
+  readonly beganNs: number;
+  readonly runNs: number;
+  readonly ranNs: number;
+}
+
 export type ToWorker =
   | { readonly type: "load"; readonly model: number; readonly spec: LoadSpec }
   | {
@@ -68,6 +74,7 @@ export type ToWorker =
       readonly wanted: readonly string[];
     }
   | { readonly type: "forget"; readonly state: number }
+  | { readonly type: "unload"; readonly model: number }
   | { readonly type: "close" }
   | { readonly type: "crash" };
 
@@ -90,8 +97,8 @@ export type FromWorker =
       readonly type: "done";
       readonly task: number;
       readonly tensors: readonly MovedTensor[];
-      /** Nanoseconds spent in each step's model. */
-      readonly inferNs: readonly number[];
+      /** When the thread took the task, when its first model began, and when its last one ended: `nowNs`. */
+      readonly marks: RunMarks;
     }
   | { readonly type: "failed"; readonly task: number; readonly step: number; readonly message: string }
   | { readonly type: "closed" };

@@ -5,6 +5,7 @@
 import { parentPort, threadId } from "node:worker_threads";
 import type { Tensor } from "onnxruntime-node";
 import { type ComputeModel, fromOrt, toOrt } from "./compute-model.ts";
+import { nowNs } from "./monotonic.ts";
 import { createNativeAggregator } from "./native-aggregator.ts";
 import { createNativeSnapshotter } from "./native-snapshotter.ts";
 import { loadOnnxModel } from "./onnx-model.ts";
@@ -32,6 +33,10 @@ async function handle(message: ToWorker): Promise<void> {
       return run(message);
     case "forget":
       for (const model of models.values()) model.forget(message.state);
+      return;
+    case "unload":
+      await models.get(message.model)?.release();
+      models.delete(message.model);
       return;
     case "close":
       for (const model of models.values()) await model.release();
@@ -65,7 +70,9 @@ async function create(spec: LoadSpec): Promise<ComputeModel> {
 }
 
 async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
-  const inferNs: number[] = [];
+  const beganNs = nowNs();
+  let runNs = 0;
+  let ranNs = 0;
   let step = 0;
   try {
     const tensors = new Map<string, Tensor>();
@@ -80,9 +87,9 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
         if (tensor === undefined) throw new Error(`tensor '${name}' is not there`);
         feeds[input] = tensor;
       }
-      const begin = performance.now();
+      if (step === 0) runNs = nowNs();
       const results = await model.run(feeds, Object.keys(outputs), sequence);
-      inferNs.push(Math.round((performance.now() - begin) * 1e6));
+      ranNs = nowNs();
       for (const [output, name] of Object.entries(outputs)) {
         const tensor = results[output];
         if (tensor === undefined) throw new Error(`the model gave no output '${output}'`);
@@ -99,7 +106,7 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
       moved.push(own);
       transfer.push(own.buffer);
     }
-    answer({ type: "done", task: task.task, tensors: moved, inferNs }, transfer);
+    answer({ type: "done", task: task.task, tensors: moved, marks: { beganNs, runNs, ranNs } }, transfer);
   } catch (error) {
     answer({ type: "failed", task: task.task, step, message: messageOf(error) });
   }

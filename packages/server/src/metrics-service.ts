@@ -1,0 +1,36 @@
+import { createServer } from "node:http";
+import { listen } from "./http-listen.ts";
+import { Metrics } from "./metrics.ts";
+import type { ModelRegistry } from "./model-registry.ts";
+
+export interface MetricsFront {
+  /** `http://host:port/metrics` */
+  readonly address: string;
+  close(): void;
+}
+
+/** Serves `/metrics`, on a port of its own: who may scrape need not be let infer. @throws `address-in-use` */
+export async function serveMetrics(
+  registry: ModelRegistry,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<MetricsFront> {
+  const metrics = new Metrics(registry);
+  const server = createServer((request, response) => {
+    const send = (code: number, type: string, body: string): void => {
+      response.writeHead(code, { "content-type": type, "content-length": Buffer.byteLength(body) });
+      response.end(request.method === "HEAD" ? "" : body);
+    };
+    if (request.method !== "GET" && request.method !== "HEAD")
+      send(405, "text/plain", '{"error":"Method Not Allowed"}');
+    else if (request.url?.split("?")[0] !== "/metrics") send(404, "text/plain", '{"error":"Not Found"}');
+    else send(200, "text/plain; charset=utf-8", metrics.text());
+  });
+  const bound = await listen(server, "/metrics", host, port);
+  return {
+    address: `http://${host}:${bound}/metrics`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,229 @@
+import { availableParallelism } from "node:os";
+import { completeConfig, withDefaults } from "./complete-config.ts";
+import { ComputeThread, type Graph } from "./compute-thread.ts";
+import { planEnsemble } from "./ensemble-plan.ts";
+import { EnsembleScheduler } from "./ensemble-scheduler.ts";
+import { instanceCount, loadSpec } from "./load-spec.ts";
+import { Model } from "./model.ts";
+import type { ModelFolder } from "./model-folder.ts";
+import { type ModelSpec, modelSpec, notLoadable } from "./model-spec.ts";
+import { batchingOf, idleMsOf, slotsOf } from "./scheduling-options.ts";
+import { controlInputs } from "./sequence-controls.ts";
+import { SequenceHomes } from "./sequence-homes.ts";
+import { SequenceScheduler } from "./sequence-scheduler.ts";
+import { StatelessScheduler } from "./stateless-scheduler.ts";
+import { Statistics } from "./statistics.ts";
+import { warmUp } from "./warm-up.ts";
+import type { LoadSpec } from "./worker-messages.ts";
+
+export interface LoadOptions {
+  /** Threads for stateless models, and at most as many again for sequences. */
+  readonly workers: number;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * Makes models of their folders. Stateless models are loaded into every worker, stateful ones into threads of their own,
+ * so that a sequence's cheap steps do not wait behind a network's run.
+ */
+export class ModelLoader {
+  readonly threads: ComputeThread[] = [];
+  readonly #options: LoadOptions;
+  readonly #workers: ComputeThread[] = [];
+  readonly #sequenceThreads: ComputeThread[] = [];
+  readonly #sequences = new Set<SequenceScheduler>();
+  #homes: SequenceHomes | undefined;
+  #models = 0;
+  #next = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  /** Loads one version, and warms it up. @throws `model-not-loadable` */
+  async load(folder: ModelFolder, version: string): Promise<Model> {
+    const { config } = folder;
+    if (config.platform !== "onnxruntime_onnx" && config.backend !== "onnxruntime")
+      throw notLoadable(
+        folder.name,
+        `its platform is '${config.platform || config.backend}'; the embedded server has onnxruntime_onnx and ensemble`,
+      );
+    if (config.modelTransactionPolicy?.decoupled === true)
+      throw notLoadable(folder.name, "it is decoupled, which an ONNX model cannot be");
+    const stateful = config.schedulingChoice.case === "sequenceBatching";
+    const instances = instanceCount(config);
+    const model = ++this.#models;
+    const { workers } = this.#options;
+    // Where nothing batches, more instances than asked for change no answer and keep every core busy.
+    const batches = batchingOf(config) !== undefined;
+    const wanted = batches ? (instances ?? 1) : Math.max(workers, instances ?? 1);
+    const parallel = Math.min(workers, wanted);
+    const threadsPerRun = stateful ? 1 : Math.max(1, Math.floor(availableParallelism() / parallel));
+    const spec = await loadSpec(folder, version, threadsPerRun);
+    const controls = controlInputs(config);
+    const homes = stateful ? this.#sequenceHomes() : undefined;
+    const threads = homes?.threads ?? this.#place(parallel);
+    const release = (): void => {
+      for (const thread of threads) thread.unload(model);
+    };
+    try {
+      const graph = await this.#loadInto(folder, threads, model, spec);
+      const complete = completeConfig(config, version, graph, spec, controls.names);
+      await warmUp(folder, complete, { model, threads, controls });
+      return homes === undefined
+        ? this.#stateless(complete, model, threads, wanted, release)
+        : this.#stateful(complete, { model, homes, controls, instances: instances ?? 1 }, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Makes an ensemble of models that are there. @throws `model-not-loadable` */
+  ensemble(
+    folder: ModelFolder,
+    version: string,
+    find: (name: string, version: string) => Model | undefined,
+  ): Model {
+    const spec = modelSpec(folder.config, version);
+    const plan = planEnsemble(spec, find);
+    const statistics = new Statistics();
+    return new Model({
+      spec: withDefaults(spec),
+      platform: "ensemble",
+      statistics,
+      scheduler: new EnsembleScheduler({
+        name: folder.name,
+        plan,
+        batched: spec.maxBatchSize > 0,
+        statistics,
+      }),
+      isReady: () => plan.steps.every(({ model }) => model.ready),
+      stateful: false,
+      release: () => {},
+      steps: plan.steps.map(({ model }) => model),
+    });
+  }
+
+  #stateless(
+    spec: ModelSpec,
+    model: number,
+    threads: readonly ComputeThread[],
+    wanted: number,
+    release: () => void,
+  ): Model {
+    const statistics = new Statistics();
+    const batching = batchingOf(spec.config);
+    // A configuration that was completed may batch though the one that was given said nothing of it.
+    const count = batching === undefined ? wanted : (instanceCount(spec.config) ?? 1);
+    const placed = Array.from({ length: count }, (_, at) => threads[at % threads.length] ?? this.#worker(0));
+    const scheduler = new StatelessScheduler({
+      model,
+      threads: placed,
+      statistics,
+      batched: spec.maxBatchSize > 0,
+      ...(batching === undefined ? {} : { batching }),
+    });
+    return this.#model(spec, statistics, scheduler, threads, release);
+  }
+
+  #stateful(
+    spec: ModelSpec,
+    sequence: {
+      readonly model: number;
+      readonly homes: SequenceHomes;
+      readonly controls: ReturnType<typeof controlInputs>;
+      readonly instances: number;
+    },
+    release: () => void,
+  ): Model {
+    const { model, homes, controls, instances } = sequence;
+    const statistics = new Statistics();
+    const scheduler = new SequenceScheduler({
+      name: spec.name,
+      model,
+      homes,
+      slots: slotsOf(spec.config, instances),
+      idleMs: idleMsOf(spec.config),
+      controls,
+      statistics,
+      log: this.#options.log,
+    });
+    this.#sequences.add(scheduler);
+    return this.#model(spec, statistics, scheduler, homes.threads, () => {
+      this.#sequences.delete(scheduler);
+      release();
+    });
+  }
+
+  #model(
+    spec: ModelSpec,
+    statistics: Statistics,
+    scheduler: Model["scheduler"],
+    threads: readonly ComputeThread[],
+    release: () => void,
+  ): Model {
+    const isReady = (): boolean => threads.every((thread) => thread.ready);
+    const stateful = scheduler instanceof SequenceScheduler;
+    const platform = "onnxruntime_onnx";
+    return new Model({
+      spec: withDefaults(spec),
+      platform,
+      statistics,
+      scheduler,
+      isReady,
+      stateful,
+      release,
+    });
+  }
+
+  async #loadInto(
+    folder: ModelFolder,
+    threads: readonly ComputeThread[],
+    model: number,
+    spec: LoadSpec,
+  ): Promise<Graph> {
+    try {
+      const [graph] = await Promise.all(threads.map((thread) => thread.load(model, spec)));
+      if (graph === undefined) throw new Error("there is no thread for it");
+      return graph;
+    } catch (error) {
+      throw notLoadable(folder.name, error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  #thread(name: string): ComputeThread {
+    const thread = new ComputeThread(name, this.#options.log);
+    this.threads.push(thread);
+    return thread;
+  }
+
+  #worker(index: number): ComputeThread {
+    let worker = this.#workers[index];
+    if (worker === undefined) {
+      worker = this.#thread(`worker ${index}`);
+      this.#workers[index] = worker;
+    }
+    return worker;
+  }
+
+  /** Spreads models of few instances over the workers. */
+  #place(count: number): readonly ComputeThread[] {
+    const first = this.#next;
+    this.#next = (first + count) % this.#options.workers;
+    return Array.from({ length: count }, (_, at) => this.#worker((first + at) % this.#options.workers));
+  }
+
+  #sequenceHomes(): SequenceHomes {
+    if (this.#homes !== undefined) return this.#homes;
+    for (let index = 0; index < this.#options.workers; index++) {
+      const thread = this.#thread(`sequence worker ${index}`);
+      thread.onLost = () => {
+        for (const scheduler of this.#sequences) scheduler.lose(thread);
+      };
+      this.#sequenceThreads.push(thread);
+    }
+    this.#homes = new SequenceHomes(this.#sequenceThreads);
+    return this.#homes;
+  }
+}
