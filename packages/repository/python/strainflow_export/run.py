@@ -28,8 +28,17 @@ def run(request):
 
     exported = network.export(samples[0], names, expected)
     largest = 0.0
-    for arrays, want in zip(samples, expected):
-        largest = max(largest, compare(names, want, exported.outputs(arrays), request["rtol"], request["atol"]))
+    for batch, arrays, want in zip(batches, samples, expected):
+        try:
+            found = exported.outputs(arrays)
+        except Exception as error:
+            raise Problem(
+                "export-mismatch",
+                f"what was exported does not run for a batch of {batch}, as the network itself does: "
+                f"{last_line(error)}; "
+                "give it a fixed batch, or leave sizes of one batch out of its code",
+            ) from error
+        largest = max(largest, compare(names, want, found, request["rtol"], request["atol"]))
     return {
         "inputs": exported.inputs,
         "outputs": exported.outputs_declared,
@@ -48,3 +57,8 @@ def compare_with_itself(names, first, second, request):
             "export-mismatch",
             f"the network itself does not give the same twice ({problem}); put it into its inference mode",
         ) from None
+
+
+def last_line(error):
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,2 @@
+def Dim(name):
+    return name
