@@ -31,8 +31,9 @@ export function errorText(error: unknown): string {
     case "hdf5-damaged":
       return message.replace('damaged: "gap"', "--damaged gap");
     case "launch-failed": {
-      // The server's own last words say more than how it was started.
-      const { lastLines } = details;
+      // Our own server ends with one sentence, which says more than how it was started; another's lines are all needed.
+      const { lastLines, file } = details;
+      if (file !== process.execPath) return message;
       const last: unknown = Array.isArray(lastLines) ? lastLines.at(-1) : undefined;
       return typeof last === "string" ? `the server could not be started: ${last}` : message;
     }

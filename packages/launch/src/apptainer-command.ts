@@ -4,7 +4,7 @@ import type { KeptCommand } from "./kept-process.ts";
 import type { ApptainerLaunch } from "./launch-options.ts";
 import { placeOf } from "./server-place.ts";
 import type { ServerPorts } from "./server-ports.ts";
-import { isRemote, repositoryPath, tritonArguments } from "./triton-arguments.ts";
+import { isRemote, repositoryPath, spaceHint, tritonArguments } from "./triton-arguments.ts";
 import { hasGpuDriver, visibleGpus } from "./visible-gpus.ts";
 
 /**
@@ -51,6 +51,7 @@ export async function apptainerCommand(
     },
     place: placeOf(host, ports),
     id,
+    hint: spaceHint(repository),
     leftovers: { folders: [], sharedMemory: id },
   };
 }

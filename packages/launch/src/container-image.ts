@@ -6,7 +6,7 @@ import { StrainflowError } from "@strainflow/series";
  * Finds an Apptainer image: what has a scheme is the engine's to find; then a path; then a name in the image folder, with
  * or without `.sif`; then what looks like a registry's name.
  *
- * @throws `image-not-found`, naming what was tried and what the folder holds
+ * @throws `launch-no-image`, naming what was tried and what the folder holds
  */
 export function findImage(image: string, imageFolder: string | undefined): string {
   if (/^[a-z]+:\/\//.test(image)) return image;
@@ -20,7 +20,7 @@ export function findImage(image: string, imageFolder: string | undefined): strin
   // A registry's host has a dot or a port: `nvcr.io/nvidia/tritonserver:24.10-py3`.
   if (!isPath && /^[\w-]+(?:[.:][\w.-]+)+\/\S+$/.test(image)) return `docker://${image}`;
   throw new StrainflowError(
-    "image-not-found",
+    "launch-no-image",
     `there is no image ${image}: ${whereTo(image, isPath, imageFolder)}`,
     {
       details: { image, imageFolder },

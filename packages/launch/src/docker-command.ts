@@ -4,7 +4,7 @@ import type { KeptCommand } from "./kept-process.ts";
 import type { DockerLaunch } from "./launch-options.ts";
 import { placeOf } from "./server-place.ts";
 import { hostAndPort, type ServerPorts } from "./server-ports.ts";
-import { isRemote, repositoryPath, tritonArguments } from "./triton-arguments.ts";
+import { isRemote, repositoryPath, spaceHint, tritonArguments } from "./triton-arguments.ts";
 import { hasGpuDriver, visibleGpus } from "./visible-gpus.ts";
 
 /** Triton's own, inside a network of the container's own. */
@@ -31,8 +31,14 @@ export async function dockerCommand(
     );
   const devices = visibleGpus(gpus, process.env["CUDA_VISIBLE_DEVICES"]);
   const repository = repositoryPath(options.repository);
-  // Docker numbers the devices that it gives anew, so the server may use all that it sees.
-  const inside = containerEnvironment(undefined, env);
+  // Docker numbers the devices that it gives anew, so the server may use all that it sees. With none given, the
+  // image's own wish for all of them would still be granted where NVIDIA's runtime is Docker's default.
+  const wish = devices?.length === 0 ? { NVIDIA_VISIBLE_DEVICES: "void" } : {};
+  const inside = { ...wish, ...containerEnvironment(undefined, env) };
+  // `--env NAME` takes the value from the client's environment: arguments are shown to all who list processes. What
+  // the client itself goes by (its PATH, DOCKER_HOST) cannot be another there.
+  const named = Object.entries(inside).filter(([name, value]) => (process.env[name] ?? value) === value);
+  const spelled = Object.entries(inside).filter(([name, value]) => (process.env[name] ?? value) !== value);
   return {
     file: engine,
     args: [
@@ -42,7 +48,8 @@ export async function dockerCommand(
       `--shm-size=${shmSize}`,
       ...(network === "host" ? ["--network=host"] : published(host, ports)),
       ...gpuArguments(gpus, devices),
-      ...Object.keys(inside).flatMap((name) => ["--env", name]),
+      ...named.map(([name]) => `--env=${name}`),
+      ...spelled.map(([name, value]) => `--env=${name}=${value}`),
       ...(isRemote(repository)
         ? []
         : ["--mount", bindMount({ type: "bind", source: repository, target: repository }, "readonly")]),
@@ -56,10 +63,10 @@ export async function dockerCommand(
         more: serverArgs,
       }),
     ],
-    // `--env NAME` takes the value from here: arguments are shown to all who list processes.
-    env: { ...process.env, ...inside },
+    env: { ...process.env, ...Object.fromEntries(named) },
     place: placeOf(host, ports),
     id,
+    hint: spaceHint(repository),
     leftovers: { folders: [], command: { file: engine, args: ["rm", "--force", id] } },
   };
 }

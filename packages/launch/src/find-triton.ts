@@ -12,7 +12,7 @@ const INSTALLED = "/opt/tritonserver/bin/tritonserver";
 /**
  * The Triton to start, by what was asked for or by where it usually is.
  *
- * @throws `triton-not-found`, naming every place that was looked at
+ * @throws `launch-no-triton`, naming every place that was looked at
  */
 export function findTriton(
   asked: { readonly executable?: string | undefined; readonly python?: string | undefined },
@@ -59,5 +59,5 @@ function isFolder(path: string): boolean {
 }
 
 function notFound(why: string): StrainflowError {
-  return new StrainflowError("triton-not-found", `there is no Triton to start: ${why}`);
+  return new StrainflowError("launch-no-triton", `there is no Triton to start: ${why}`);
 }

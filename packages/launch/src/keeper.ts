@@ -21,7 +21,7 @@ function tell(message: FromKeeper): Promise<void> {
 
 async function end(leader: number | undefined, leftovers: Leftovers, last: FromKeeper): Promise<void> {
   if (leader !== undefined) await killGroup(leader);
-  await clearUp(leftovers);
+  await clearUp(leftovers, (words) => void process.stderr.write(`${words}\n`));
   await tell(last);
   process.exit(0);
 }
@@ -45,6 +45,8 @@ function stop(graceMs: number): void {
   setTimeout(() => void killGroup(pid), graceMs);
 }
 
+// Nobody may be left to read.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 process.on("message", (message: ToKeeper) => {
   if (message.type === "start") start(message);
   else stop(message.graceMs);

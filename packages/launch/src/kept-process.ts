@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { StrainflowError } from "@strainflow/series";
 import { clearUp, killGroup } from "./clear-up.ts";
@@ -23,7 +24,12 @@ export interface KeptCommand {
   /** What its answers call it. */
   readonly id: string;
   readonly leftovers: Leftovers;
+  /** What may be the matter if it does not become ready. */
+  readonly hint?: string | undefined;
 }
+
+/** What a server's pipes may stay open after its end, in milliseconds. */
+const PIPES_MS = 1000;
 
 /** What the keeper may take over what a server leaves, after its time is over, in milliseconds. */
 const KEEPER_MS = 40_000;
@@ -34,8 +40,8 @@ const KEEPER_MS = 40_000;
  * @throws `launch-failed` if it cannot be started, dies, is not ready in time, or another answers in its place; nothing is left then
  */
 export async function startKeptProcess(command: KeptCommand, options: StartOptions): Promise<ServerProcess> {
-  const { file, args, env, id, place, leftovers } = command;
-  const keeper = spawn(process.execPath, [keeperEntry()], {
+  const { file, args, env, id, place, leftovers, hint } = command;
+  const keeper = spawn(process.execPath, [keeperEntry(), id], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true,
   });
@@ -45,35 +51,31 @@ export async function startKeptProcess(command: KeptCommand, options: StartOptio
   const failure = (what: string, cause?: unknown): StrainflowError =>
     new StrainflowError(
       "launch-failed",
-      `the server (${file} ${args.join(" ")}) ${what}${lastWords(output.lastLines)}`,
+      `the server (${file} ${args.join(" ")}) ${what}${hint === undefined ? "" : ` (${hint})`}${lastWords(output.lastLines)}`,
       { cause, details: { file, args, lastLines: output.lastLines } },
     );
 
   let pid = -1;
   let onStarted: () => void = () => undefined;
   let onFailed: (message: string) => void = () => undefined;
-  const exited = new Promise<ServerExit>((resolve) => {
-    let last: Extract<FromKeeper, { type: "exited" }> | undefined;
-    keeper.on("message", (message: FromKeeper) => {
-      if (message.type === "started") {
-        pid = message.pid;
-        onStarted();
-      } else if (message.type === "failed") onFailed(message.message);
-      else last = message;
-    });
-    keeper.once("error", ({ message }) => onFailed(message));
-    keeper.once("exit", async (code, signal) => {
-      // It ends after its server; where it did not, it was killed, and what it was to do is done here.
-      if (last === undefined) {
-        if (pid > 0) await killGroup(pid);
-        await clearUp(leftovers);
-      }
-      const how = last ?? { code, signal };
-      const exit = { pid, code: how.code ?? undefined, signal: how.signal ?? undefined };
-      // What it wrote last may still be in the pipe.
-      await Promise.all([drained(keeper.stdout), drained(keeper.stderr)]);
-      resolve({ ...exit, lastLines: output.lastLines });
-    });
+  let last: Extract<FromKeeper, { type: "exited" }> | undefined;
+  keeper.on("message", (message: FromKeeper) => {
+    if (message.type === "started") {
+      pid = message.pid;
+      onStarted();
+    } else if (message.type === "failed") onFailed(message.message);
+    else last = message;
+  });
+  const exited = keeperEnd(keeper).then(async (ended): Promise<ServerExit> => {
+    // It ends after its server; where it did not, it was killed, and what it was to do is done here.
+    if (last === undefined) {
+      if (pid > 0) await killGroup(pid);
+      await clearUp(leftovers, output.line);
+    }
+    // A daemon that left the group may hold the pipes open for ever.
+    await Promise.race([ended.outputRead, pause(PIPES_MS, undefined, { ref: false })]);
+    const { code, signal } = last ?? ended;
+    return { pid, code: code ?? undefined, signal: signal ?? undefined, lastLines: output.lastLines };
   });
   const stop = (graceMs: number): Promise<ServerExit> => stopKeeper(keeper, exited, graceMs);
 
@@ -82,9 +84,10 @@ export async function startKeptProcess(command: KeptCommand, options: StartOptio
       await new Promise<void>((resolve, reject) => {
         onStarted = resolve;
         onFailed = (message) => reject(failure(`could not be started: ${message}`));
+        keeper.once("error", ({ message }) => onFailed(message));
         send(keeper, { type: "start", file, args, env, leftovers });
       });
-      await checkIdentity(place.grpc, id, options.readyTimeoutMs, signal);
+      await checkIdentity(place.grpc, id, signal);
     });
     return { place: { ...place, pid }, pid, exited, stop };
   } catch (error) {
@@ -111,10 +114,25 @@ function send(keeper: ChildProcess, message: ToKeeper): void {
   if (keeper.connected) keeper.send(message, () => undefined);
 }
 
-function drained(stream: NodeJS.ReadableStream | null): Promise<void> {
+interface KeeperEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Its pipes are closed, and all that came through them has been read. */
+  readonly outputRead: Promise<void>;
+}
+
+/** The keeper's process is gone, or never was, and all of its messages have been heard. */
+function keeperEnd(keeper: ChildProcess): Promise<KeeperEnd> {
+  const outputRead = new Promise<void>((resolve) => keeper.once("close", () => resolve()));
   return new Promise((resolve) => {
-    if (stream === null || !stream.readable) resolve();
-    else stream.once("close", () => resolve());
+    keeper.once("error", () => {
+      if (keeper.pid === undefined) resolve({ code: null, signal: null, outputRead: Promise.resolve() });
+    });
+    keeper.once("exit", (code, signal) => {
+      const heard = (): void => resolve({ code, signal, outputRead });
+      if (keeper.connected) keeper.once("disconnect", heard);
+      else setImmediate(heard);
+    });
   });
 }
 

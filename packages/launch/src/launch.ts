@@ -39,7 +39,7 @@ const POLICY: SupervisePolicy = { maxRestarts: 5, windowMs: 60_000, firstPauseMs
  * It ends with us, also when we are killed, and leaves no process, container, scratch folder or shared memory.
  *
  * @throws `launch-failed` with exit code and last lines if it dies, is not ready in time, or another answers in its
- *   place; `launch-port-taken`; `triton-not-found`; `image-not-found`; `invalid-option`
+ *   place; `launch-port-taken`; `launch-no-triton`; `launch-no-image`; `invalid-option`
  *
  * @example
  * ```ts

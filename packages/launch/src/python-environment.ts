@@ -39,7 +39,7 @@ const ASK_MS = 30_000;
  * The wheel holds the server, its python backend, and the backend's stub for each version of Python, apart from each
  * other and not executable. They are brought together in `scratch`, since an environment may be read-only.
  *
- * @throws `triton-not-found` if there is none in it, or none for its Python; `launch-failed` if its numpy does not fit
+ * @throws `launch-no-triton` if there is none in it, or none for its Python; `launch-failed` if its numpy does not fit
  */
 export async function prepareWheel(environment: string, scratch: string): Promise<WheelTriton> {
   const folder = resolve(environment);
@@ -121,7 +121,7 @@ function before(first: string, rest: string | undefined): string {
 }
 
 function notFound(folder: string, why: string, cause?: unknown): StrainflowError {
-  return new StrainflowError("triton-not-found", `there is no Triton to start in ${folder}: ${why}`, {
+  return new StrainflowError("launch-no-triton", `there is no Triton to start in ${folder}: ${why}`, {
     cause,
     details: { path: folder },
   });

@@ -45,6 +45,8 @@ export interface SupervisedServer {
   readonly restarts: number;
   /** The last process is gone and no other will follow. */
   readonly exited: Promise<ServerExit>;
+  /** Resolves when none is being started: at once, unless one has died. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,8 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
   const { place } = current;
   const deaths: number[] = [];
   const interrupt = new AbortController();
+  let settled = Promise.resolve();
+  let settle: () => void = () => undefined;
 
   /** A new process; nothing if this attempt failed. */
   async function restart(): Promise<ServerProcess | undefined> {
@@ -74,6 +78,9 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
       if (closing) return exit;
       onEvent({ kind: "died", exit, message: `server ${exit.pid} died: ${describeExit(exit)}` });
       if (policy === undefined) return exit;
+      settled = new Promise((resolve) => {
+        settle = resolve;
+      });
       for (let next: ServerProcess | undefined; next === undefined; ) {
         const now = performance.now();
         deaths.push(now);
@@ -92,10 +99,11 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
       }
       restarts++;
       onEvent({ kind: "ready", pid: current.pid, restarts });
+      settle();
     }
   }
 
-  const exited = watch();
+  const exited = watch().finally(() => settle());
   return {
     place,
     get pid() {
@@ -105,6 +113,7 @@ export async function superviseServer(options: SuperviseOptions): Promise<Superv
       return restarts;
     },
     exited,
+    settled: () => settled,
     async close() {
       closing = true;
       interrupt.abort();

@@ -47,3 +47,11 @@ export function isRemote(repository: string): boolean {
 export function repositoryPath(repository: string): string {
   return isRemote(repository) ? repository : resolve(repository);
 }
+
+/** Triton 2.51's python backend cuts its own command line at spaces, and then waits for ever for what it started. */
+export function spaceHint(...paths: readonly string[]): string | undefined {
+  const path = paths.find((one) => /\s/.test(one));
+  return path === undefined
+    ? undefined
+    : `"${path}" has a space in it, with which Triton's python backend does not start`;
+}

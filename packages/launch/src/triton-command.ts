@@ -7,7 +7,7 @@ import type { TritonLaunch } from "./launch-options.ts";
 import { prepareWheel, type WheelTriton } from "./python-environment.ts";
 import { placeOf } from "./server-place.ts";
 import type { ServerPorts } from "./server-ports.ts";
-import { repositoryPath, tritonArguments } from "./triton-arguments.ts";
+import { repositoryPath, spaceHint, tritonArguments } from "./triton-arguments.ts";
 import { visibleGpus } from "./visible-gpus.ts";
 
 /** The command that runs a Triton that is installed here. */
@@ -45,6 +45,7 @@ export async function tritonCommand(
       },
       place: placeOf(host, ports),
       id,
+      hint: spaceHint(repository, scratch ?? ""),
       leftovers: { folders: scratch === undefined ? [] : [scratch], sharedMemory: id },
     };
   } catch (error) {

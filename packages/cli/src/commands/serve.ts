@@ -8,17 +8,19 @@ import { buildDetector } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
 import { interruptible } from "../interrupt.ts";
+import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
+import { addRuntimeFlags, checkRuntimeFlags, launchOptionsOf, type RuntimeFlags } from "../serve-runtime.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
-interface Flags extends DetectorFlags {
+interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags {
   readonly repository?: string;
   readonly host: string;
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly http: boolean;
-  readonly workers?: number;
-  readonly log?: boolean;
+  readonly readyTimeout?: number;
+  readonly log?: boolean | string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -27,9 +29,13 @@ const EXAMPLE = `
 Examples:
   $ strainflow serve                              # the built-in detector
   $ strainflow serve --repository models --workers 4
+  $ strainflow serve --repository models --runtime triton --python .venv --gpus 0
+  $ strainflow serve --repository models --runtime apptainer --image tritonserver-24.10.sif
+  $ strainflow serve --repository s3://bucket/models --runtime docker --image nvcr.io/nvidia/tritonserver:24.10-py3
   $ strainflow replay strain/*.hdf5 --server grpc://127.0.0.1:8001
 
-Ctrl-C lets open streams go on for up to 2 s, answers what is under way, and ends.`;
+Ctrl-C lets open streams go on for up to 2 s, answers what is under way, and ends; a Triton takes what time it needs,
+up to 15 s. Nothing of the server is left, also when this command is killed.`;
 
 /** How long a server may take over its last answers before it is killed, in milliseconds. */
 const STOP_MS = 15_000;
@@ -39,19 +45,28 @@ export function addServe(program: Command): void {
   const command = program
     .command("serve")
     .description("serve models over Triton's protocol, gRPC and HTTP, until Ctrl-C")
-    .option("--repository <folder>", "model repository (default: one made here, of the built-in detector)")
+    .option(
+      "--repository <folder>",
+      "model repository; for a Triton also s3://, gs://, as:// (default: one made here, of the built-in detector)",
+    )
     .option("--grpc-port <port>", "0 takes a free one", flagValue.port, 8001)
     .option("--http-port <port>", "0 takes a free one", flagValue.port, 8000)
     .option("--no-http", "gRPC only")
     .option("--host <address>", "where to listen; 0.0.0.0 for all that can reach this machine", "127.0.0.1")
-    .option("--workers <n>", "threads that run models (default: one per core)", flagValue.whole(1))
-    .option("--log", "show what the server logs")
+    .option(
+      "--ready-timeout <s>",
+      "how long it may take to load its models (default: 60; in a container 300)",
+      flagValue.positive,
+    )
+    .option("--log [file]", "show what the server logs, or write it to the end of a file")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors");
-  addDetectorFlags(command).addHelpText("after", EXAMPLE).action(serve);
+  addRuntimeFlags(command);
+  addPlacementFlags(addDetectorFlags(command)).addHelpText("after", EXAMPLE).action(serve);
 }
 
 async function serve(flags: Flags): Promise<void> {
+  checkRuntimeFlags(flags);
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
   await interruptible(
     (signal) => serveModels(flags, terminal, signal),
@@ -67,10 +82,14 @@ async function serveModels(flags: Flags, terminal: Terminal, signal: AbortSignal
   try {
     if (shape !== undefined) {
       terminal.say("model", describeShape(shape));
-      await buildDetector(repository, shape);
+      await buildDetector(repository, shape, placementOfFlags(flags));
     }
-    const names = await (await openRepository(repository)).list();
-    if (names.length === 0)
+    // What lies in a store is Triton's to read.
+    const names =
+      flags.runtime !== "embedded" && /^\w+:\/\//.test(repository)
+        ? undefined
+        : await (await openRepository(repository)).list();
+    if (names?.length === 0)
       throw new StrainflowError(
         "no-model",
         `${repository} holds no models; make one with \`strainflow model build\``,
@@ -84,28 +103,29 @@ async function serveModels(flags: Flags, terminal: Terminal, signal: AbortSignal
 async function run(
   flags: Flags,
   repository: string,
-  names: readonly string[],
+  listed: readonly string[] | undefined,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { host, grpcPort, workers } = flags;
-  const server = await launch({
-    runtime: "embedded",
+  const { host, grpcPort, readyTimeout } = flags;
+  const log = flags.log === true ? (line: string) => terminal.line(line) : flags.log;
+  const options = launchOptionsOf(flags, {
     repository,
     host,
     grpcPort,
     httpPort: flags.http && flags.httpPort,
-    ...(workers === undefined ? {} : { workers }),
-    ...(flags.log === true ? { log: (line: string) => terminal.line(line) } : {}),
-    supervise: true,
+    ...(log === undefined || log === false ? {} : { log }),
+    ...(readyTimeout === undefined ? {} : { readyTimeoutMs: readyTimeout * 1000 }),
     stopTimeoutMs: STOP_MS,
     signal,
     onEvent: (event) => signal.aborted || tellEvent(event, terminal),
   });
+  const server = await launch({ ...options, supervise: true });
   try {
-    await tellModels(server, names, terminal);
+    const names = await tellModels(server, listed, terminal);
     terminal.say("gRPC", server.address);
     if (server.httpAddress !== undefined) terminal.say("HTTP", server.httpAddress);
+    if (server.metricsAddress !== undefined) terminal.say("metrics", server.metricsAddress);
     if (!["127.0.0.1", "localhost", "::1"].includes(host))
       terminal.warn(
         `listening on ${host}: whoever reaches this machine can use the models; there is no password`,
@@ -114,6 +134,7 @@ async function run(
       type: "ready",
       grpc: server.address,
       http: server.httpAddress ?? null,
+      metrics: server.metricsAddress ?? null,
       pid: server.pid,
       models: names,
     });
@@ -127,14 +148,15 @@ async function run(
         "server-lost",
         `the server cannot be kept alive; its last words: ${exit.lastLines.at(-1) ?? "none"}`,
       );
-    await drain(server);
+    if (flags.runtime === "embedded") await drain(server);
+    else await server.close();
     terminal.say("stopped", "all streams are closed");
   } finally {
     await server.close();
   }
 }
 
-/** SIGTERM is what a server drains on; only after it has been heard is its input closed, which ends it at once. */
+/** SIGTERM is what our server drains on; only after it has been heard is its input closed, which ends it at once. */
 async function drain(server: LaunchedServer): Promise<void> {
   try {
     process.kill(server.pid, "SIGTERM");
@@ -144,13 +166,15 @@ async function drain(server: LaunchedServer): Promise<void> {
   await Promise.race([server.exited, pause(100)]);
 }
 
+/** @returns the names of the models */
 async function tellModels(
   server: LaunchedServer,
-  names: readonly string[],
+  listed: readonly string[] | undefined,
   terminal: Terminal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const client = await connect(server.address);
   try {
+    const names = listed ?? (await client.statistics()).map(({ name }) => name);
     for (const name of names) {
       const { platform, inputs, outputs } = await client.modelMetadata(name);
       const show = (
@@ -158,6 +182,7 @@ async function tellModels(
       ): string => tensors.map((tensor) => `${tensor.name} [${tensor.shape.join(", ")}]`).join(", ");
       terminal.say("serving", `${name} (${platform}): ${show(inputs)} → ${show(outputs)}`);
     }
+    return names;
   } finally {
     client.close();
   }
