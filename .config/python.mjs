@@ -14,6 +14,8 @@ const PACKAGES = [
   "protobuf<8",
   "tritonclient[grpc]<3",
   "grpcio-health-checking<2",
+  "ml4gw-hermes==0.3.1",
+  "urllib3<3",
 ];
 
 /** @returns {{ env: Record<string, string>, note: string }} what to set for the tests, and what to tell people */

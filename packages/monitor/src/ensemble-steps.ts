@@ -1,6 +1,5 @@
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
-import { connect } from "@strainflow/triton";
-import { createPageFetcher } from "./fetch-page.ts";
+import { connect, type TritonClient } from "@strainflow/triton";
 
 /** A step of an ensemble, as its configuration has it. */
 export interface EnsembleStep {
@@ -14,8 +13,6 @@ export interface EnsembleStepsOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
-
-type Ask = (model: string) => Promise<readonly EnsembleStep[]>;
 
 /**
  * Steps of each of a server's models, in order, from its configuration; empty for a model that is no ensemble.
@@ -31,22 +28,28 @@ export async function ensembleSteps(
   models: readonly string[],
   options: EnsembleStepsOptions,
 ): Promise<ReadonlyMap<string, readonly EnsembleStep[]>> {
+  const { timeoutMs, signal } = options;
   const found = new Map<string, readonly EnsembleStep[]>();
   let failure: unknown;
-  const askAll = async (ask: Ask): Promise<void> => {
-    for (const model of models)
-      try {
-        found.set(model, await ask(model));
-      } catch (error) {
-        if (options.signal.aborted) throw error;
-        failure ??= error;
-      }
-  };
   try {
-    if (/^https?:/.test(address)) await askAll((model) => overHttp(address, model, options));
-    else await overGrpc(address, options, askAll);
+    const client = await connect(address, { waitMs: timeoutMs, callTimeoutMs: timeoutMs, signal });
+    const close = (): void => client.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      for (const model of models)
+        try {
+          signal.throwIfAborted();
+          found.set(model, stepsOf(await client.modelConfig(model)));
+        } catch (error) {
+          if (signal.aborted) throw error;
+          failure ??= error;
+        }
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
   } catch (error) {
-    if (options.signal.aborted || isStrainflowError(error, "aborted"))
+    if (signal.aborted || isStrainflowError(error, "aborted"))
       throw new StrainflowError("aborted", "stopped", { cause: error });
     failure = error;
   }
@@ -59,48 +62,10 @@ export async function ensembleSteps(
   return found;
 }
 
-async function overGrpc(
-  address: string,
-  { timeoutMs, signal }: EnsembleStepsOptions,
-  askAll: (ask: Ask) => Promise<void>,
-): Promise<void> {
-  const client = await connect(address, { waitMs: timeoutMs, callTimeoutMs: timeoutMs, signal });
-  try {
-    await askAll(async (model) => {
-      const { schedulingChoice } = await client.modelConfig(model);
-      if (schedulingChoice.case !== "ensembleScheduling") return [];
-      return schedulingChoice.value.step.map(({ modelName, modelVersion }) => ({
-        model: modelName,
-        version: Number(modelVersion),
-      }));
-    });
-  } finally {
-    client.close();
-  }
-}
-
-async function overHttp(
-  address: string,
-  model: string,
-  { timeoutMs, signal }: EnsembleStepsOptions,
-): Promise<EnsembleStep[]> {
-  const fetcher = createPageFetcher(new URL(`/v2/models/${encodeURIComponent(model)}/config`, address).href);
-  try {
-    const config: unknown = JSON.parse(await fetcher.fetch({ timeoutMs, signal }));
-    const steps = field(field(config, "ensemble_scheduling"), "step");
-    if (!Array.isArray(steps)) return [];
-    return steps.map((step: unknown) => ({
-      model: String(field(step, "model_name")),
-      // 64-bit numbers are strings in protobuf's JSON, and numbers in Triton's.
-      version: Number(field(step, "model_version") ?? -1),
-    }));
-  } finally {
-    fetcher.close();
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined;
+function stepsOf({ schedulingChoice }: Awaited<ReturnType<TritonClient["modelConfig"]>>): EnsembleStep[] {
+  if (schedulingChoice.case !== "ensembleScheduling") return [];
+  return schedulingChoice.value.step.map(({ modelName, modelVersion }) => ({
+    model: modelName,
+    version: Number(modelVersion),
+  }));
 }

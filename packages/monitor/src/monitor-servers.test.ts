@@ -24,6 +24,7 @@ const kinds = (samples: readonly MonitorSample[]): string[] =>
 
 const config = (steps: readonly string[]): string =>
   JSON.stringify({
+    name: "model",
     ...(steps.length === 0
       ? {}
       : { ensemble_scheduling: { step: steps.map((model_name) => ({ model_name, model_version: -1 })) } }),
@@ -129,7 +130,8 @@ describe("servers that are watched", () => {
     const models: Record<string, Counted> = { pipe: { requests: 1 }, a: { requests: 1 } };
     await using server = await servePages((request, response) => {
       const name = /^\/v2\/models\/(\w+)\/config$/.exec(request.url ?? "")?.[1];
-      if (name === undefined) response.end(metricsPage(models));
+      if (request.url === "/v2") response.end('{"name":"triton","version":"2","extensions":[]}');
+      else if (name === undefined) response.end(metricsPage(models));
       else response.end(config(name === "pipe" ? ["b", "a"] : []));
     });
     const samples = await until({ servers: [{ metrics: server.url, models: server.url }] }, (sample) => {
@@ -148,7 +150,7 @@ describe("servers that are watched", () => {
       ["b", undefined, ["pipe"]],
       ["pipe", ["b", "a"], []],
     ]);
-    const configs = server.asked.filter(({ url }) => url.startsWith("/v2")).map(({ url }) => url);
+    const configs = server.asked.filter(({ url }) => url.startsWith("/v2/models")).map(({ url }) => url);
     expect(configs.sort()).toEqual(["a", "b", "pipe"].map((name) => `/v2/models/${name}/config`));
   });
 
