@@ -1,14 +1,16 @@
 import { invalidOption } from "@strainflow/series";
 import { positive, type SequencePlacement } from "./model-config.ts";
-import { createGraph } from "./onnx/graph.ts";
-import { onnxModel } from "./onnx-model.ts";
-import { pythonModel } from "./python-model.ts";
 import type { Model } from "./repository.ts";
+import { type SnapshotStream, snapshotModel } from "./snapshot-model.ts";
 
+/** A snapshotter of one stream. */
 export interface SnapshotterOptions extends SequencePlacement {
   /** Default `snapshotter`. */
   readonly name?: string;
-  /** Number of channels, or the sizes of groups of channels: one output per group, in order. */
+  /**
+   * Number of channels, or the sizes of groups of channels: one output per group, in order. A group of 0 is one channel
+   * whose snapshots have no axis for it, `[B, L]`.
+   */
   readonly channels: number | readonly number[];
   /** Samples of a snapshot, L. */
   readonly snapshotSize: number;
@@ -22,84 +24,37 @@ export interface SnapshotterOptions extends SequencePlacement {
   readonly output?: string;
 }
 
+/** A snapshotter of several streams, which share their sequences. */
+export interface MultiSnapshotterOptions extends SequencePlacement {
+  /** Default `snapshotter`. */
+  readonly name?: string;
+  /** Snapshots per request, B. */
+  readonly batchSize: number;
+  /** Each with a state of its own; groups of a stream's channels may differ in length. */
+  readonly streams: readonly SnapshotStream[];
+}
+
 /**
  * A model whose state is the last L samples of a stream: takes an update `[1, C, S·B]` and gives the B snapshots that
  * end in it, `[B, C, L]`. Snapshot i of an update ends (i + 1)·S samples into it; before the stream there were zeros.
+ * With `streams`, several of them in one model.
  *
  * With X the state and u the update: cat = X[S:] ++ u; snapshot i is cat[iS : iS + L]; X' = cat[−L:]. (ml4gw,
  * `nn.streaming.Snapshotter`, which keeps L − S samples: the same snapshots.)
  *
  * @throws `invalid-option`
  */
-export function buildSnapshotter(options: SnapshotterOptions): Model {
-  const { name = "snapshotter", snapshotSize, strideSize, batchSize, input = "snapshot_update" } = options;
+export function buildSnapshotter(options: SnapshotterOptions | MultiSnapshotterOptions): Model {
+  const { name = "snapshotter", batchSize } = options;
+  if ("streams" in options) return snapshotModel(name, batchSize, options.streams, options);
+  const { snapshotSize, strideSize, input = "snapshot_update", output = "snapshot" } = options;
+  if (typeof options.channels === "number") positive(name, "channels", options.channels);
   const groups = typeof options.channels === "number" ? [options.channels] : options.channels;
   if (groups.length === 0) throw invalidOption(name, "channels", "empty", "at least one group");
-  for (const size of groups) positive(name, "channels", size);
-  positive(name, "snapshotSize", snapshotSize);
-  positive(name, "batchSize", batchSize);
-  if (positive(name, "strideSize", strideSize) > snapshotSize)
-    throw invalidOption(name, "strideSize", strideSize, `at most snapshotSize, which is ${snapshotSize}`);
-
-  const channels = groups.reduce((sum, size) => sum + size, 0);
-  const base = options.output ?? "snapshot";
-  const updateSize = strideSize * batchSize;
-  const stateShape = [1, channels, snapshotSize];
-  const outputs = groups.map((size, j) => ({
-    name: groups.length === 1 ? base : `${base}_${j}`,
-    type: "FP32" as const,
-    shape: [batchSize, size, snapshotSize],
+  const snapshots = groups.map((channels, j) => ({
+    output: groups.length === 1 ? output : `${output}_${j}`,
+    channels,
+    size: snapshotSize,
   }));
-
-  const inputs = [{ name: input, type: "FP32", shape: [1, channels, updateSize] }] as const;
-  const parameters = {
-    "strainflow.stride_size": strideSize,
-    "strainflow.batch_size": batchSize,
-    "strainflow.memory": snapshotSize - strideSize,
-  };
-  if (options.backend === "python") {
-    const snapshots = [{ input, outputs: outputs.map((one) => one.name), stride_size: strideSize }];
-    return pythonModel(
-      {
-        name,
-        inputs,
-        outputs,
-        parameters: { ...parameters, "strainflow.snapshots": JSON.stringify(snapshots) },
-        script: "snapshotter",
-        stateful: true,
-      },
-      options,
-    );
-  }
-
-  const g = createGraph(name);
-  const update = g.input(input, "FP32", [1, channels, updateSize]);
-  const state = g.input("input_snapshot", "FP32", stateShape);
-  const axis = g.ints([2]);
-  const cut = (value: typeof update, from: number, to: number) =>
-    g.op("Slice", [value, g.ints([from]), g.ints([to]), axis]);
-  const kept = cut(state, strideSize, snapshotSize);
-  const whole = strideSize === snapshotSize ? update : g.op("Concat", [kept, update], { axis: 2 });
-  const snapshots = Array.from({ length: batchSize }, (_, i) =>
-    cut(whole, i * strideSize, i * strideSize + snapshotSize),
-  );
-  const batch = g.op("Concat", snapshots, { axis: 0 });
-  const parts =
-    groups.length === 1 ? [batch] : g.ops("Split", [batch, g.ints(groups)], groups.length, { axis: 1 });
-  for (const [j, output] of outputs.entries()) g.output(output.name, parts[j]!, "FP32", output.shape);
-  const wholeSize = snapshotSize - strideSize + updateSize;
-  g.output("output_snapshot", cut(whole, wholeSize - snapshotSize, wholeSize), "FP32", stateShape);
-
-  return onnxModel(
-    {
-      name,
-      inputs,
-      outputs,
-      // Our own server copies windows without ONNX Runtime, bit for bit the same; others read past it.
-      parameters: { ...parameters, "strainflow.native": "snapshotter" },
-      onnx: g.toBytes(),
-      states: [{ name: "snapshot", type: "FP32", shape: stateShape }],
-    },
-    options,
-  );
+  return snapshotModel(name, batchSize, [{ input, strideSize, snapshots }], options);
 }
