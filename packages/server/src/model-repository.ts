@@ -119,9 +119,8 @@ export class ModelRepository {
         : error instanceof VersionNotLoadable
           ? `version ${error.version} is at UNAVAILABLE state: Internal: ${reasonOf(error)};`
           : reasonOf(error);
-    throw new Refusal("INVALID_ARGUMENT", this.#withoutPath(`load failed for model '${name}': ${why}\n`), {
-      cause: error,
-    });
+    const text = `load failed for model '${name}': ${why}\n`.replaceAll(`${own.folder.path}${sep}`, "");
+    throw new Refusal("INVALID_ARGUMENT", this.#withoutPath(text), { cause: error });
   }
 
   async #ownFolder(name: string, override: LoadOverride, all: readonly string[]): Promise<FolderToLoad> {
