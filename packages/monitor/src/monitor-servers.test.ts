@@ -164,7 +164,7 @@ describe("servers that are watched", () => {
       { servers: [{ metrics: server.url, models: server.url }] },
       ({ kind }) => kind === "server" && ++count === 5,
     );
-    expect(kinds(samples)).toEqual(["no-steps", "seen", "server"]);
+    expect(kinds(samples)).toEqual(["seen", "no-steps", "server"]);
     expect(samples.filter(({ kind }) => kind === "no-steps")).toMatchObject([
       { error: { tag: "models-unreachable" } },
     ]);

@@ -55,23 +55,33 @@ export async function watchServer(server: MonitoredServer, options: WatchOptions
     }
     answeredAt = askedAt;
     const delta = deltas.push(read.models, askedAt);
-    // The first answer has nothing to be compared with, so that there is time for the question.
-    const problem = await configs.ask(read.models, delta === undefined || once);
-    if (problem !== undefined) await give({ kind: "no-steps", ...of(timestampMs), error: problem });
-    if (delta === undefined)
+    if (delta === undefined) {
       await give({
         kind: "seen",
         ...of(timestampMs),
         models: read.models.map(({ model, version }) => ({ model, version })),
       });
-    else
-      await give({
-        kind: "server",
-        ...of(timestampMs),
-        elapsedSeconds: delta.elapsedSeconds,
-        models: withSteps(delta.models, delta.elapsedSeconds, configs.steps),
-        unreadableLines: read.unreadableLines,
-      });
+      // There is nothing to tell yet, so that there is time for the question.
+      await tellSteps(timestampMs, read.models, true);
+      return;
+    }
+    await tellSteps(timestampMs, read.models, once);
+    await give({
+      kind: "server",
+      ...of(timestampMs),
+      elapsedSeconds: delta.elapsedSeconds,
+      models: withSteps(delta.models, delta.elapsedSeconds, configs.steps),
+      unreadableLines: read.unreadableLines,
+    });
+  }
+
+  async function tellSteps(
+    timestampMs: number,
+    models: readonly ModelMetrics[],
+    wait: boolean,
+  ): Promise<void> {
+    const error = await configs.ask(models, wait);
+    if (error !== undefined) await give({ kind: "no-steps", ...of(timestampMs), error });
   }
 
   try {
