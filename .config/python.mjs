@@ -14,6 +14,7 @@ const PACKAGES = [
   "protobuf<8",
   "tritonclient[grpc]<3",
   "grpcio-health-checking<2",
+  "kubernetes-validate<2",
   "ml4gw-hermes==0.3.1",
   "urllib3<3",
 ];
