@@ -29,7 +29,11 @@ export async function startSubject(name: ServerName): Promise<Running> {
       },
     };
   }
-  const server = await createServer({ repository: repository.path });
+  const server = await createServer({
+    repository: repository.path,
+    modelControl: "explicit",
+    startupModels: ["*"],
+  });
   return {
     name,
     grpc: server.grpcAddress,

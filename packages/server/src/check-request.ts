@@ -1,7 +1,8 @@
 import { ELEMENT_SIZE, elementCountOf } from "./datatypes.ts";
 import type { ModelSpec, Port } from "./model-spec.ts";
-import type { RawTensors } from "./raw-tensor.ts";
-import { invalid } from "./refusal.ts";
+import type { RawTensor, RawTensors } from "./raw-tensor.ts";
+import { invalid, type Refusal } from "./refusal.ts";
+import { checkTexts } from "./text-tensors.ts";
 
 const BATCH_NOTE =
   "NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each " +
@@ -19,51 +20,91 @@ export function requestLabel(id: string): string {
  * @throws Refusal (INVALID_ARGUMENT)
  */
 export function checkInputs(spec: ModelSpec, inputs: RawTensors, id: string): void {
-  const { name, maxBatchSize } = spec;
+  checkNames(spec, inputs, id);
+  if (spec.maxBatchSize > 0) checkBatch(spec, inputs, id);
+  for (const [input, tensor] of inputs) {
+    const port = spec.inputs.get(input);
+    if (port !== undefined) checkTensor(spec, port, tensor, id);
+  }
+}
+
+function checkNames(spec: ModelSpec, inputs: RawTensors, id: string): void {
+  const { name } = spec;
+  let missing = 0;
+  for (const port of spec.inputs.values()) if (!port.optional && !inputs.has(port.name)) missing += 1;
+  // Triton counts before it looks at names: it says what is missing where there are too few.
+  if (missing > 0 && inputs.size !== spec.inputs.size) throw incomplete(spec, inputs, id);
   for (const input of inputs.keys())
     if (!spec.inputs.has(input)) throw invalid(`unexpected inference input '${input}' for model '${name}'`);
+  if (missing > 0) throw incomplete(spec, inputs, id);
+}
+
+function incomplete(spec: ModelSpec, inputs: RawTensors, id: string): Refusal {
   const missing = [...spec.inputs.values()].filter((port) => !port.optional && !inputs.has(port.name));
-  if (missing.length > 0) {
-    const quote = (names: readonly string[]): string => names.map((text) => `'${text}'`).join(",");
-    throw invalid(
-      `${requestLabel(id)}expected ${spec.inputs.size} inputs but got ${inputs.size} inputs for model '${name}'. ` +
-        `Got input(s) [${quote([...inputs.keys()])}], but missing required input(s) ` +
-        `[${quote(missing.map((port) => port.name))}]. Please provide all required input(s).`,
-    );
-  }
+  const quote = (names: readonly string[]): string => names.map((text) => `'${text}'`).join(",");
+  return invalid(
+    `${requestLabel(id)}expected ${spec.inputs.size} inputs but got ${inputs.size} inputs for model '${spec.name}'. ` +
+      `Got input(s) [${quote([...inputs.keys()])}], but missing required input(s) ` +
+      `[${quote(missing.map((port) => port.name))}]. Please provide all required input(s).`,
+  );
+}
+
+function checkBatch({ name, maxBatchSize }: ModelSpec, inputs: RawTensors, id: string): void {
   let batch: number | undefined;
-  for (const [input, { datatype, shape, data }] of inputs) {
-    const port = spec.inputs.get(input);
-    if (port === undefined) continue;
-    if (datatype !== port.datatype)
+  for (const [input, { shape }] of inputs) {
+    const [size] = shape;
+    if (size === undefined)
       throw invalid(
-        `${requestLabel(id)}inference input '${input}' data-type is '${datatype}', but model '${name}' expects '${port.datatype}'`,
+        `${requestLabel(id)}input '${input}' has no shape but model requires batch dimension for '${name}'`,
       );
-    const elements = elementCountOf(shape);
-    if (elements === undefined || !fits(port, shape))
+    batch ??= size;
+    if (size !== batch) {
+      // Of two that differ, Triton names the one that its table happens to hold last; ours the first.
+      const [first] = inputs.keys();
       throw invalid(
-        `${requestLabel(id)}unexpected shape for input '${input}' for model '${name}'. ` +
-          `Expected [${port.shape}], got [${shape}]. ${maxBatchSize > 0 ? BATCH_NOTE : ""}`,
+        `${requestLabel(id)}input '${first}' batch size does not match other inputs for '${name}'`,
       );
-    if (maxBatchSize > 0) {
-      batch ??= shape[0] ?? 0;
-      if (shape[0] !== batch)
-        throw invalid(
-          `${requestLabel(id)}input '${input}' batch size does not match other inputs for '${name}'`,
-        );
     }
-    const size = elements * ELEMENT_SIZE[datatype];
-    if (data.byteLength !== size)
-      throw invalid(
-        `${requestLabel(id)}input byte size mismatch for input '${input}' for model '${name}'. Expected ${size}, got ${data.byteLength}`,
-      );
   }
-  if (batch !== undefined && (batch > maxBatchSize || batch < 1))
+  if (batch !== undefined && batch > maxBatchSize)
+    throw invalid(`${requestLabel(id)}inference request batch-size must be <= ${maxBatchSize} for '${name}'`);
+  if (batch !== undefined && batch < 1)
+    throw invalid(`${requestLabel(id)}inference request batch-size must be >= 1 for '${name}'`);
+}
+
+function checkTensor(spec: ModelSpec, port: Port, { datatype, shape, data }: RawTensor, id: string): void {
+  const { name, maxBatchSize } = spec;
+  if (datatype !== port.datatype) throw wrongType(spec, port, datatype, id);
+  if (!fits(port, shape))
     throw invalid(
-      batch < 1
-        ? `${requestLabel(id)}inference request batch-size must be >= 1 for '${name}'`
-        : `${requestLabel(id)}inference request batch-size must be <= ${maxBatchSize} for '${name}'`,
+      `${requestLabel(id)}unexpected shape for input '${port.name}' for model '${name}'. ` +
+        `Expected [${port.shape}], got [${shape}]. ${maxBatchSize > 0 ? BATCH_NOTE : ""}`,
     );
+  if (shape.some((size) => size < 0))
+    throw invalid(
+      `${requestLabel(id)}All input dimensions should be specified for input '${port.name}' for model '${name}', got [${shape}]`,
+    );
+  const elements = elementCountOf(shape);
+  if (elements === undefined)
+    throw invalid(
+      `${requestLabel(id)}input '${port.name}' for model '${name}' is [${shape}], more elements than can be counted`,
+    );
+  if (datatype === "BYTES") {
+    checkTexts({ input: port.name, model: name, label: requestLabel(id) }, data, elements);
+    return;
+  }
+  const size = elements * ELEMENT_SIZE[datatype];
+  if (data.byteLength !== size)
+    throw invalid(
+      `${requestLabel(id)}input byte size mismatch for input '${port.name}' for model '${name}'. Expected ${size}, got ${data.byteLength}`,
+    );
+}
+
+/** An input of another type, or of one that is none. */
+export function wrongType({ name }: ModelSpec, port: Port, given: string, id: string): Refusal {
+  return invalid(
+    `${requestLabel(id)}inference input '${port.name}' data-type is '${given}', but model '${name}' expects '${port.datatype}'`,
+  );
 }
 
 /** The outputs to compute: those asked for, each once, or all. @throws Refusal (INVALID_ARGUMENT) */

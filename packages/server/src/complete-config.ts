@@ -8,6 +8,7 @@ import {
   ModelInstanceGroupSchema,
   ModelOptimizationPolicySchema,
   ModelOutputSchema,
+  ModelSequenceBatching_StrategyDirectSchema,
   ModelVersionPolicySchema,
   ModelOptimizationPolicy_PinnedMemoryBufferSchema as PinnedMemorySchema,
 } from "@strainflow/proto";
@@ -82,21 +83,33 @@ function completeBatch(config: ModelConfig, graph: Graph): void {
     config.schedulingChoice = { case: "dynamicBatching", value: create(ModelDynamicBatchingSchema) };
 }
 
+/** A sequence's silence, in microseconds, after which its slot is free. */
+const DEFAULT_IDLE_US = 1_000_000n;
+
 /** The configuration as Triton shows it to clients: with what it takes where nothing is given. */
 export function withDefaults(spec: ModelSpec): ModelSpec {
   const config = clone(ModelConfigSchema, spec.config);
   const ensemble = config.platform === "ensemble";
   if (!ensemble) {
-    config.platform ||= "onnxruntime_onnx";
-    config.backend ||= "onnxruntime";
-    config.defaultModelFilename ||= "model.onnx";
+    if (config.backend === "" || config.backend === "onnxruntime") {
+      config.platform ||= "onnxruntime_onnx";
+      config.backend ||= "onnxruntime";
+      config.defaultModelFilename ||= "model.onnx";
+    }
     if (config.instanceGroup.length === 0)
-      config.instanceGroup.push(create(ModelInstanceGroupSchema, { count: 1 }));
+      config.instanceGroup.push(create(ModelInstanceGroupSchema, { name: config.name, count: 1 }));
     config.instanceGroup.forEach((group, at) => {
-      group.name ||= config.instanceGroup.length === 1 ? config.name : `${config.name}_${at}`;
+      group.name ||= `${config.name}_${at}`;
       group.count = Math.max(1, group.count);
       if (group.kind === ModelInstanceGroup_Kind.AUTO) group.kind = ModelInstanceGroup_Kind.CPU;
     });
+  }
+  const scheduling = config.schedulingChoice;
+  if (scheduling.case === "sequenceBatching") {
+    const { value } = scheduling;
+    if (value.maxSequenceIdleMicroseconds === 0n) value.maxSequenceIdleMicroseconds = DEFAULT_IDLE_US;
+    if (value.strategyChoice.case === undefined)
+      value.strategyChoice = { case: "direct", value: create(ModelSequenceBatching_StrategyDirectSchema) };
   }
   config.versionPolicy ??= create(ModelVersionPolicySchema, {
     policyChoice: { case: "latest", value: { numVersions: 1 } },

@@ -1,5 +1,6 @@
 import type { Datatype } from "@strainflow/series";
 import { Tensor } from "onnxruntime-node";
+import { joinTexts, splitTexts } from "./text-tensors.ts";
 import type { GraphTensor, MovedTensor, StepRun } from "./worker-messages.ts";
 
 /** A model inside a compute thread. It runs one request at a time. */
@@ -33,6 +34,7 @@ const TO_ORT = {
   FP16: "float16",
   FP32: "float32",
   FP64: "float64",
+  BYTES: "string",
 } as const satisfies Partial<Record<Datatype, Tensor.Type>>;
 
 const FROM_ORT: ReadonlyMap<string, Datatype> = new Map(
@@ -73,9 +75,10 @@ export function toOrt(datatype: Datatype, shape: readonly number[], buffer: Arra
       return new Tensor("float32", new Float32Array(buffer), shape);
     case "FP64":
       return new Tensor("float64", new Float64Array(buffer), shape);
-    case "BF16":
     case "BYTES":
-      throw new Error(`tensors of type ${datatype} are not supported by the embedded server`);
+      return new Tensor("string", splitTexts(new Uint8Array(buffer)).map(readText), shape);
+    case "BF16":
+      throw new Error("tensors of type BF16 are not supported by ONNX Runtime's JavaScript");
   }
 }
 
@@ -83,7 +86,7 @@ export function toOrt(datatype: Datatype, shape: readonly number[], buffer: Arra
 export function fromOrt(name: string, tensor: Tensor): MovedTensor {
   const { data } = tensor;
   if (!ArrayBuffer.isView(data))
-    throw new Error(`output '${name}' holds ${tensor.type}, which is not supported`);
+    return { name, datatype: "BYTES", shape: tensor.dims, buffer: textBuffer(data) };
   const whole =
     data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
       ? data.buffer
@@ -95,8 +98,28 @@ export function fromOrt(name: string, tensor: Tensor): MovedTensor {
 /** A tensor of its own with the same values. */
 export function cloneTensor(tensor: Tensor): Tensor {
   const { data } = tensor;
-  if (!ArrayBuffer.isView(data)) throw new Error(`tensors of type ${tensor.type} are not supported`);
+  if (!ArrayBuffer.isView(data)) return new Tensor("string", [...data], tensor.dims);
   return toOrt(datatypeOfOrt(tensor.type), tensor.dims, copyBytes(data));
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** ONNX Runtime's texts are JavaScript's here: what they cannot hold is refused, and not changed in silence. */
+function readText(bytes: Uint8Array): string {
+  try {
+    const text = utf8.decode(bytes);
+    if (!text.includes("\0")) return text;
+  } catch {
+    // Told below.
+  }
+  throw new Error(
+    "an element of BYTES is no UTF-8 text, or holds a zero; ONNX Runtime's JavaScript takes neither",
+  );
+}
+
+function textBuffer(texts: readonly string[]): ArrayBuffer {
+  const encoder = new TextEncoder();
+  return joinTexts(texts.map((text) => encoder.encode(text))).buffer;
 }
 
 function copyBytes(view: ArrayBufferView): ArrayBuffer {

@@ -1,5 +1,11 @@
 import { decodeInferRequest } from "./decode-request.ts";
-import { encodeEmptyFinal, FINAL, NOT_FINAL, ResponseEncoder, sequenceParameters } from "./encode-response.ts";
+import {
+  encodeEmptyFinal,
+  FINAL,
+  NOT_FINAL,
+  ResponseEncoder,
+  sequenceParameters,
+} from "./encode-response.ts";
 import type { Model, ModelRequest, Pending } from "./model.ts";
 import type { ModelRegistry } from "./model-registry.ts";
 import type { ModelRepository } from "./model-repository.ts";
@@ -93,7 +99,7 @@ export class Core {
         );
       const request = toModelRequest(wire, flags, spec, this.sharedMemory);
       const named = { model: wire.model, version: wire.version, request, front: "GRPC", receivedNs } as const;
-      return this.run(
+      const pending = this.run(
         named,
         (outcome, model) => {
           if (!decoupled || outcome instanceof Refusal)
@@ -102,6 +108,7 @@ export class Core {
         },
         (outputs, model) => more?.(this.#encoder(model).streamed(id, outputs, NOT_FINAL)),
       );
+      return decoupled ? { abandon: () => pending.abandon(), unordered: true } : pending;
     } catch (error) {
       const refusal = asRefusal(error);
       queueMicrotask(() => done({ id, outcome: refusal }));
@@ -141,7 +148,8 @@ export class Core {
     if (outcome instanceof Refusal) return outcome;
     const { id, sequence } = request;
     const encoder = this.#encoder(model);
-    const place = sequence !== undefined && model.platform === "ensemble" ? sequenceParameters(sequence) : undefined;
+    const place =
+      sequence !== undefined && model.platform === "ensemble" ? sequenceParameters(sequence) : undefined;
     try {
       if (form === "unary") return encoder.unary(id, outcome, place);
       return encoder.streamed(id, outcome, place === undefined ? FINAL : Buffer.concat([place, FINAL]));

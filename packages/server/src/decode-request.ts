@@ -1,29 +1,36 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { isDatatype } from "./datatypes.ts";
-import type { ModelRequest } from "./model.ts";
-import type { RawTensor } from "./raw-tensor.ts";
 import { invalid } from "./refusal.ts";
-import { type ParameterValue, sequencePlace } from "./request-parameters.ts";
-import { contentsBytes } from "./typed-contents.ts";
+import type { ParameterValue } from "./request-parameters.ts";
+
+type Parameters = ReadonlyMap<string, ParameterValue>;
 
 /** A `ModelInferRequest` off the wire. Raw contents are views into the message, and pin it. */
 export interface WireRequest {
   readonly model: string;
   readonly version: string;
   readonly id: string;
-  readonly parameters: ReadonlyMap<string, ParameterValue>;
+  readonly parameters: Parameters;
   readonly inputs: readonly WireInput[];
-  readonly outputs: readonly string[];
+  readonly outputs: readonly WireOutput[];
   readonly raw: readonly Uint8Array[];
 }
 
-interface WireInput {
+export interface WireInput {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
+  readonly parameters: Parameters;
   /** `InferTensorContents`, not yet decoded. */
   readonly contents: Uint8Array | undefined;
 }
+
+export interface WireOutput {
+  readonly name: string;
+  readonly parameters: Parameters;
+}
+
+/** Most tensors have none, and share these. */
+const NO_PARAMETERS: Parameters = new Map();
 
 /** More tensors than any model has: a message that lists them is refused before they are looked at. */
 const MAX_TENSORS = 4096;
@@ -53,7 +60,7 @@ function decode(bytes: Uint8Array): WireRequest {
   let id = "";
   const parameters = new Map<string, ParameterValue>();
   const inputs: WireInput[] = [];
-  const outputs: string[] = [];
+  const outputs: WireOutput[] = [];
   const raw: Uint8Array[] = [];
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
@@ -68,7 +75,7 @@ function decode(bytes: Uint8Array): WireRequest {
     else if (field === 3) id = reader.string();
     else if (field === 4) readParameter(reader.bytes(), parameters);
     else if (field === 5) inputs.push(readInput(reader.bytes()));
-    else if (field === 6) outputs.push(readName(reader.bytes()));
+    else if (field === 6) outputs.push(readOutput(reader.bytes()));
     else raw.push(reader.bytes());
   }
   return { model, version, id, parameters, inputs, outputs, raw };
@@ -80,6 +87,7 @@ function readInput(bytes: Uint8Array): WireInput {
   let datatype = "";
   let contents: Uint8Array | undefined;
   const shape: number[] = [];
+  let parameters: Map<string, ParameterValue> | undefined;
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
     if (field === 1 && type === WireType.LengthDelimited) name = reader.string();
@@ -89,22 +97,29 @@ function readInput(bytes: Uint8Array): WireInput {
       if (end > reader.len) throw new RangeError("its shape is cut short");
       while (reader.pos < end && shape.length <= MAX_RANK) shape.push(Number(reader.int64()));
     } else if (field === 3 && type === WireType.Varint) shape.push(Number(reader.int64()));
-    else if (field === 5 && type === WireType.LengthDelimited) contents = reader.bytes();
+    else if (field === 4 && type === WireType.LengthDelimited) {
+      parameters ??= new Map();
+      readParameter(reader.bytes(), parameters);
+    } else if (field === 5 && type === WireType.LengthDelimited) contents = reader.bytes();
     else reader.skip(type, field);
     if (shape.length > MAX_RANK) throw new RangeError(`it has a tensor of more than ${MAX_RANK} dimensions`);
   }
-  return { name, datatype, shape, contents };
+  return { name, datatype, shape, contents, parameters: parameters ?? NO_PARAMETERS };
 }
 
-function readName(bytes: Uint8Array): string {
+function readOutput(bytes: Uint8Array): WireOutput {
   const reader = new BinaryReader(bytes);
   let name = "";
+  let parameters: Map<string, ParameterValue> | undefined;
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
     if (field === 1 && type === WireType.LengthDelimited) name = reader.string();
-    else reader.skip(type, field);
+    else if (field === 2 && type === WireType.LengthDelimited) {
+      parameters ??= new Map();
+      readParameter(reader.bytes(), parameters);
+    } else reader.skip(type, field);
   }
-  return name;
+  return { name, parameters: parameters ?? NO_PARAMETERS };
 }
 
 function readParameter(bytes: Uint8Array, into: Map<string, ParameterValue>): void {
@@ -133,40 +148,4 @@ function readValue(bytes: Uint8Array): ParameterValue | undefined {
     else reader.skip(type, field);
   }
   return value;
-}
-
-/** The request for its model, contents paired with inputs. @throws Refusal (INVALID_ARGUMENT) */
-export function toModelRequest(request: WireRequest): ModelRequest {
-  const { model, raw } = request;
-  const inputs = new Map<string, RawTensor>();
-  let at = 0;
-  for (const { name, datatype, shape, contents } of request.inputs) {
-    if (!isDatatype(datatype))
-      throw invalid(`inference input '${name}' has unknown data-type '${datatype}' for model '${model}'`);
-    if (inputs.has(name)) throw invalid(`input '${name}' already exists in request for model '${model}'`);
-    const given = contents !== undefined && contents.byteLength > 0 ? contents : undefined;
-    if (given !== undefined && raw.length > 0)
-      throw invalid(
-        `contents field must not be specified when using raw_input_contents for '${name}' for model '${model}'`,
-      );
-    if (given !== undefined) {
-      inputs.set(name, { datatype, shape, data: contentsBytes(given, datatype, name, model), movable: true });
-      continue;
-    }
-    const data = raw[at++];
-    if (data === undefined && raw.length > 0)
-      throw invalid(
-        `expected ${request.inputs.length} inputs' raw contents but got ${raw.length} for model '${model}'`,
-      );
-    inputs.set(name, { datatype, shape, data: data ?? new Uint8Array(0), movable: false });
-  }
-  if (at < raw.length)
-    throw invalid(`expected ${at} inputs' raw contents but got ${raw.length} for model '${model}'`);
-  const sequence = sequencePlace(request.parameters);
-  return {
-    id: request.id,
-    inputs,
-    outputs: request.outputs,
-    ...(sequence === undefined ? {} : { sequence }),
-  };
 }

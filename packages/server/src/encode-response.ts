@@ -1,5 +1,6 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
+import type { SequencePlace } from "./scheduler.ts";
 
 /**
  * Encodes `ModelInferResponse`s by hand: one buffer, one copy of each output, and a header that is made once, since
@@ -13,19 +14,20 @@ export class ResponseEncoder {
     this.#head = new BinaryWriter().tag(1, 2).string(model).tag(2, 2).string(version).finish();
   }
 
-  /** A `ModelInferResponse`. */
-  unary(id: string, outputs: RawTensors): Buffer {
-    return this.#encode(id, outputs, false);
+  /** A `ModelInferResponse`. `parameters`: fields that are encoded already. */
+  unary(id: string, outputs: RawTensors, parameters: Uint8Array = NONE): Buffer {
+    return this.#encode(id, outputs, parameters, false);
   }
 
   /** A `ModelStreamInferResponse` around it. */
-  streamed(id: string, outputs: RawTensors): Buffer {
-    return this.#encode(id, outputs, true);
+  streamed(id: string, outputs: RawTensors, parameters: Uint8Array = NONE): Buffer {
+    return this.#encode(id, outputs, parameters, true);
   }
 
-  #encode(id: string, outputs: RawTensors, streamed: boolean): Buffer {
+  #encode(id: string, outputs: RawTensors, parameters: Uint8Array, streamed: boolean): Buffer {
     const idSize = Buffer.byteLength(id);
-    let size = this.#head.byteLength + (idSize === 0 ? 0 : 1 + varintSize(idSize) + idSize);
+    let size =
+      this.#head.byteLength + (idSize === 0 ? 0 : 1 + varintSize(idSize) + idSize) + parameters.byteLength;
     const parts: { readonly header: Uint8Array; readonly data: Uint8Array }[] = [];
     for (const [name, tensor] of outputs) {
       const header = this.#header(name, tensor);
@@ -46,6 +48,8 @@ export class ResponseEncoder {
       at = putVarint(message, at, idSize);
       at += message.write(id, at);
     }
+    message.set(parameters, at);
+    at += parameters.byteLength;
     for (const { header } of parts) {
       message.set(header, at);
       at += header.byteLength;
@@ -75,6 +79,39 @@ export class ResponseEncoder {
     this.#outputs.set(name, { shape, bytes });
     return bytes;
   }
+}
+
+const NONE = new Uint8Array(0);
+
+/** An entry of a response's `parameters`. */
+function parameter(key: string, write: (value: BinaryWriter) => void): Uint8Array {
+  const writer = new BinaryWriter().tag(4, 2).fork();
+  writer.tag(1, 2).string(key).tag(2, 2).fork();
+  write(writer);
+  return writer.join().join().finish();
+}
+
+const flag = (key: string, value: boolean): Uint8Array =>
+  parameter(key, (writer) => writer.tag(1, 0).bool(value));
+
+/** Whether more responses to the same request will come: each one of a stream says so. */
+export const FINAL: Uint8Array = flag("triton_final_response", true);
+export const NOT_FINAL: Uint8Array = flag("triton_final_response", false);
+
+/** The sequence that a response is of: Triton's ensembles say so, other models do not. */
+export function sequenceParameters({ id, start, end }: SequencePlace): Uint8Array {
+  const place = parameter("sequence_id", (writer) =>
+    typeof id === "string" ? writer.tag(3, 2).string(id) : writer.tag(2, 0).int64(id),
+  );
+  return Buffer.concat([place, flag("sequence_start", start), flag("sequence_end", end)]);
+}
+
+/** A `ModelStreamInferResponse` without outputs: a decoupled request is done. */
+export function encodeEmptyFinal(model: string, id: string): Buffer {
+  const writer = new BinaryWriter().tag(2, 2).fork().tag(1, 2).string(model);
+  if (id !== "") writer.tag(3, 2).string(id);
+  const bytes = writer.raw(FINAL).join().finish();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A `ModelStreamInferResponse` that refuses a request; the stream goes on. */

@@ -7,6 +7,7 @@ import { Refusal } from "./refusal.ts";
 interface Due {
   /** Bytes of request and, once there, response that the stream holds for it. */
   size: number;
+  /** What is to be written in its turn, once it is there. */
   response: Buffer | undefined;
   pending: Pending | undefined;
 }
@@ -20,70 +21,134 @@ export interface StreamLimits {
 
 /**
  * One `ModelStreamInfer` call: answers go out in the order of the requests, whatever the order in which they become
- * ready; a refused request is answered like any other, and the stream goes on.
+ * ready; a refused request is answered like any other, and the stream goes on. Responses of decoupled models go out as
+ * they come, and keep nobody waiting.
  */
 export function serveStream(
   core: Core,
   call: ServerDuplexStream<Buffer, Buffer>,
   limits: StreamLimits,
 ): void {
-  const due: Due[] = [];
-  let bytes = 0;
-  let blocked = false;
-  let paused = false;
-  let ended = false;
-  let over = false;
-
-  const flow = (): void => {
-    const full = due.length >= limits.maxInFlight || bytes >= limits.maxBytes;
-    if (full === paused || over) return;
-    paused = full;
-    if (full) call.pause();
-    else call.resume();
-  };
-  const flush = (): void => {
-    while (!blocked && !over && due[0]?.response !== undefined) {
-      const head = due.shift();
-      if (head?.response === undefined) break;
-      bytes -= head.size;
-      blocked = !call.write(head.response);
-    }
-    if (ended && due.length === 0 && !over) {
-      over = true;
-      call.end();
-    }
-    flow();
-  };
-
-  call.on("data", (message: Buffer) => {
-    const entry: Due = { size: message.byteLength, response: undefined, pending: undefined };
-    due.push(entry);
-    bytes += entry.size;
-    entry.pending = core.infer(message, "streamed", ({ id, outcome }) => {
-      if (over) return;
-      const response = outcome instanceof Refusal ? encodeStreamError(id, outcome.message) : outcome;
-      bytes += response.byteLength - entry.size;
-      entry.size = response.byteLength;
-      entry.response = response;
-      flush();
-    });
-    flow();
-  });
-  call.on("drain", () => {
-    blocked = false;
-    flush();
-  });
-  call.on("end", () => {
-    ended = true;
-    flush();
-  });
-  const lose = (): void => {
-    if (over) return;
-    over = true;
-    for (const { pending, response } of due) if (response === undefined) pending?.abandon();
-    due.length = 0;
-  };
+  const stream = new OrderedStream(core, call, limits);
+  call.on("data", (message: Buffer) => stream.take(message));
+  call.on("drain", () => stream.drained());
+  call.on("end", () => stream.end());
+  const lose = (): void => stream.lose();
   call.on("cancelled", lose);
   call.on("error", lose);
   call.on("close", lose);
+}
+
+class OrderedStream {
+  readonly #core: Core;
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #limits: StreamLimits;
+  /** In order of arrival. */
+  readonly #due: Due[] = [];
+  /** Of decoupled models: under way, and responses that wait until the client reads on. */
+  readonly #unordered = new Set<Due>();
+  readonly #ready: Buffer[] = [];
+  #bytes = 0;
+  #blocked = false;
+  #paused = false;
+  #ended = false;
+  #over = false;
+
+  constructor(core: Core, call: ServerDuplexStream<Buffer, Buffer>, limits: StreamLimits) {
+    this.#core = core;
+    this.#call = call;
+    this.#limits = limits;
+  }
+
+  take(message: Buffer): void {
+    const entry: Due = { size: message.byteLength, response: undefined, pending: undefined };
+    this.#bytes += entry.size;
+    const pending = this.#core.infer(
+      message,
+      "streamed",
+      ({ id, outcome }) => {
+        if (this.#over) return;
+        this.#finish(entry, outcome instanceof Refusal ? encodeStreamError(id, outcome.message) : outcome);
+      },
+      (response) => {
+        if (this.#over) return;
+        this.#push(response);
+        this.#flush();
+      },
+    );
+    entry.pending = pending;
+    if (pending.unordered === true) this.#unordered.add(entry);
+    else this.#due.push(entry);
+    this.#flow();
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#flush();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#flush();
+  }
+
+  /** The client is gone. */
+  lose(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const { pending, response } of [...this.#due, ...this.#unordered])
+      if (response === undefined) pending?.abandon();
+    this.#due.length = 0;
+    this.#ready.length = 0;
+    this.#unordered.clear();
+  }
+
+  #finish(entry: Due, response: Buffer | undefined): void {
+    if (this.#unordered.delete(entry)) {
+      this.#bytes -= entry.size;
+      if (response !== undefined) this.#push(response);
+    } else if (response !== undefined) {
+      this.#bytes += response.byteLength - entry.size;
+      entry.size = response.byteLength;
+      entry.response = response;
+    }
+    this.#flush();
+  }
+
+  #push(response: Buffer): void {
+    this.#ready.push(response);
+    this.#bytes += response.byteLength;
+  }
+
+  #flush(): void {
+    while (!this.#blocked && !this.#over) {
+      const response = this.#next();
+      if (response === undefined) break;
+      this.#bytes -= response.byteLength;
+      this.#blocked = !this.#call.write(response);
+    }
+    const idle = this.#due.length === 0 && this.#unordered.size === 0 && this.#ready.length === 0;
+    if (this.#ended && idle && !this.#over) {
+      this.#over = true;
+      this.#call.end();
+    }
+    this.#flow();
+  }
+
+  #next(): Buffer | undefined {
+    const ready = this.#ready.shift();
+    if (ready !== undefined) return ready;
+    const response = this.#due[0]?.response;
+    if (response !== undefined) this.#due.shift();
+    return response;
+  }
+
+  #flow(): void {
+    const { maxInFlight, maxBytes } = this.#limits;
+    const full = this.#due.length + this.#unordered.size >= maxInFlight || this.#bytes >= maxBytes;
+    if (full === this.#paused || this.#over) return;
+    this.#paused = full;
+    if (full) this.#call.pause();
+    else this.#call.resume();
+  }
 }

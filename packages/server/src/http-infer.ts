@@ -1,159 +1,163 @@
-import type { Datatype, TensorData } from "@strainflow/series";
-import { isDatatype } from "./datatypes.ts";
-import type { Model, ModelRequest } from "./model.ts";
-import type { RawTensor, RawTensors } from "./raw-tensor.ts";
+import { elementCountOf, isDatatype } from "./datatypes.ts";
+import {
+  booleanOf,
+  fieldsOf,
+  integerOf,
+  type Json,
+  type JsonFields,
+  listOf,
+  member,
+  parseJson,
+  textOf,
+} from "./json-fields.ts";
+import { jsonFlags } from "./json-parameters.ts";
+import { flatten, tensorOfJson } from "./json-tensors.ts";
+import type { ModelRequest } from "./model.ts";
+import type { SharedTensors } from "./model-request.ts";
+import type { RawTensor } from "./raw-tensor.ts";
 import { invalid, Refusal } from "./refusal.ts";
-import { type ParameterValue, sequencePlace } from "./request-parameters.ts";
-import { elements } from "./tensor-bytes.ts";
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** How an answer is wanted. */
+export interface AnswerForm {
+  /** Outputs behind the JSON, unless told otherwise one by one. */
+  readonly binary: boolean;
+  readonly byOutput: ReadonlyMap<string, boolean>;
+}
+
+export interface HttpInfer {
+  readonly request: ModelRequest;
+  readonly form: AnswerForm;
+}
 
 /**
- * An inference request in KServe's JSON.
+ * An inference request in KServe's JSON, with tensors behind it or within.
  *
- * @throws Refusal: INTERNAL if it is no JSON (as Triton has it), INVALID_ARGUMENT if it is no such request
+ * @throws Refusal: INTERNAL where the JSON is not as it should be (as Triton has it), else INVALID_ARGUMENT
  */
-export function parseInferRequest(body: string, model: string): ModelRequest {
-  let parsed: Json;
-  try {
-    parsed = JSON.parse(body) as Json;
-  } catch (error) {
-    throw new Refusal("INTERNAL", `failed to parse the request JSON buffer: ${String(error)}`);
-  }
-  const request = object(parsed, "the request");
+export function parseInferRequest(
+  body: Buffer,
+  jsonSize: number,
+  model: string,
+  shared?: SharedTensors,
+): HttpInfer {
+  const parsed = parseJson(body.toString("utf8", 0, jsonSize));
+  const fields = fieldsOf(parsed);
+  const id = fields["id"] === undefined ? "" : textOf(fields["id"], "id");
+  const parameters = fields["parameters"];
+  const flags = jsonFlags(parameters);
+  const tail = new Tail(body.subarray(jsonSize), model);
   const inputs = new Map<string, RawTensor>();
-  for (const item of list(request.inputs, "inputs")) {
-    const { name, tensor } = parseInput(object(item, "an input"), model);
-    if (inputs.has(name)) throw invalid(`input '${name}' already exists in request for model '${model}'`);
+  for (const item of listOf(member(fields, "inputs"), "inputs")) {
+    const { name, tensor } = parseInput(fieldsOf(item), tail, shared);
+    if (inputs.has(name))
+      throw invalid(
+        `[request id: ${id === "" ? "<id_unknown>" : id}] input '${name}' already exists in request`,
+      );
     inputs.set(name, tensor);
   }
-  const outputs = list(request.outputs ?? [], "outputs").map((item) =>
-    text(object(item, "an output").name, "name"),
-  );
-  const sequence = sequencePlace(parseParameters(request.parameters));
+  const byOutput = new Map<string, boolean>();
+  const classes = new Map<string, number>();
+  const outputs = listOf(fields["outputs"] ?? [], "outputs").map((item) => {
+    const output = fieldsOf(item);
+    const name = textOf(member(output, "name"), "name");
+    const { binary_data: binary, classification } = fieldsOf(output["parameters"]);
+    if (binary !== undefined) byOutput.set(name, booleanOf(binary, "binary_data"));
+    const count = classification === undefined ? 0 : classCount(classification);
+    if (count > 0) classes.set(name, count);
+    return name;
+  });
+  tail.finish();
+  const all = fieldsOf(parameters)["binary_data_output"];
   return {
-    id: request.id === undefined ? "" : text(request.id, "id"),
-    inputs,
-    outputs,
-    ...(sequence === undefined ? {} : { sequence }),
+    request: { id, inputs, outputs, ...flags, ...(classes.size === 0 ? {} : { classes }) },
+    form: { binary: all !== undefined && booleanOf(all, "binary_data_output"), byOutput },
   };
 }
 
+/** The bytes behind the JSON, taken in order. */
+class Tail {
+  readonly #bytes: Buffer;
+  readonly #model: string;
+  #at = 0;
+
+  constructor(bytes: Buffer, model: string) {
+    this.#bytes = bytes;
+    this.#model = model;
+  }
+
+  take(input: string, size: number): Uint8Array {
+    const left = this.#bytes.byteLength - this.#at;
+    if (size > left)
+      throw invalid(
+        `unexpected size for input '${input}', expecting ${size - left} additional bytes for model '${this.#model}'`,
+      );
+    const taken = this.#bytes.subarray(this.#at, this.#at + size);
+    this.#at += size;
+    return taken;
+  }
+
+  finish(): void {
+    if (this.#at < this.#bytes.byteLength)
+      throw invalid(`unexpected additional input data for model '${this.#model}'`);
+  }
+}
+
+/** The three ways to give data; exactly one of them is to be used. */
+const WAYS = ["data", "binary_data_size", "shared_memory_region"] as const;
+
 function parseInput(
-  input: { readonly [key: string]: Json },
-  model: string,
+  input: JsonFields,
+  tail: Tail,
+  shared: SharedTensors | undefined,
 ): { readonly name: string; readonly tensor: RawTensor } {
-  const name = text(input.name, "name");
-  const datatype = text(input.datatype, "datatype");
-  if (!isDatatype(datatype))
-    throw invalid(`inference input '${name}' has unknown data-type '${datatype}' for model '${model}'`);
-  const shape = list(input.shape, "shape").map((size) => number(size, `shape of '${name}'`));
-  if (input.data === undefined)
+  const parameters = fieldsOf(input["parameters"]);
+  const given = WAYS.filter((way) => (way === "data" ? input : parameters)[way] !== undefined);
+  const [way] = given;
+  if (way === undefined || given.length > 1) throw notOne(given);
+  const name = textOf(member(input, "name"), "name");
+  const datatype = textOf(member(input, "datatype"), "datatype");
+  if (!isDatatype(datatype)) throw invalid(`invalid datatype for input ${name}`);
+  const shape = listOf(member(input, "shape"), "shape").map((size) => Number(integerOf(size, "shape", true)));
+  const size = (key: string): number => Number(integerOf(parameters[key] ?? 0, key, true));
+  switch (way) {
+    case "data": {
+      const flat = flatten(member(input, "data"));
+      const data = tensorOfJson(name, datatype, flat);
+      if (flat.length !== elementCountOf(shape))
+        throw new Refusal(
+          "INTERNAL",
+          "Unable to parse 'data': Shape does not match true shape of 'data' field",
+        );
+      return { name, tensor: { datatype, shape, data, movable: true } };
+    }
+    case "binary_data_size":
+      return {
+        name,
+        tensor: { datatype, shape, data: tail.take(name, size("binary_data_size")), movable: false },
+      };
+    case "shared_memory_region": {
+      if (shared === undefined) throw invalid("shared memory is not served here");
+      const region = textOf(member(parameters, "shared_memory_region"), "shared_memory_region");
+      const data = shared.read(region, size("shared_memory_offset"), size("shared_memory_byte_size"));
+      return { name, tensor: { datatype, shape, data, movable: true } };
+    }
+  }
+}
+
+function notOne(given: readonly string[]): Refusal {
+  const fields = "'data', 'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'";
+  const set =
+    given.length === 0 ? "But no field is set" : `But set ${given.map((way) => `'${way}'`).join(" ")}`;
+  return invalid(`Input must set only one of the following fields: ${fields}. ${set}`);
+}
+
+function classCount(value: Json): number {
+  try {
+    return Number(integerOf(value, "classification", true));
+  } catch {
     throw new Refusal(
-      "UNIMPLEMENTED",
-      `input '${name}' for model '${model}' has no 'data': tensors in binary form travel over gRPC here`,
+      "INTERNAL",
+      "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer",
     );
-  const flat: Json[] = [];
-  flatten(input.data, flat, 0);
-  const array = fill(name, datatype, flat);
-  const data = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  return { name, tensor: { datatype, shape, data, movable: true } };
-}
-
-function parseParameters(given: Json | undefined): ReadonlyMap<string, ParameterValue> {
-  const parameters = new Map<string, ParameterValue>();
-  if (given === undefined) return parameters;
-  for (const [key, value] of Object.entries(object(given, "parameters"))) {
-    if (typeof value === "number") parameters.set(key, Number.isSafeInteger(value) ? BigInt(value) : value);
-    else if (typeof value === "string" || typeof value === "boolean") parameters.set(key, value);
   }
-  return parameters;
-}
-
-/** Depth is bounded: the data of a tensor is nested no deeper than its rank. */
-function flatten(value: Json, into: Json[], depth: number): void {
-  if (!Array.isArray(value)) into.push(value);
-  else if (depth > 32) throw invalid("'data' is nested too deep");
-  else for (const item of value) flatten(item, into, depth + 1);
-}
-
-function fill(name: string, datatype: Datatype, flat: readonly Json[]): ArrayBufferView {
-  const numbers = (): number[] => flat.map((value) => number(value, `data of '${name}'`));
-  const bigints = (): bigint[] =>
-    numbers().map((value) => {
-      if (!Number.isInteger(value)) throw invalid(`the data of '${name}' must be whole numbers`);
-      return BigInt(value);
-    });
-  switch (datatype) {
-    case "BOOL":
-      return Uint8Array.from(flat, (value) => (value === true || value === 1 ? 1 : 0));
-    case "UINT8":
-      return Uint8Array.from(numbers());
-    case "INT8":
-      return Int8Array.from(numbers());
-    case "UINT16":
-      return Uint16Array.from(numbers());
-    case "INT16":
-      return Int16Array.from(numbers());
-    case "UINT32":
-      return Uint32Array.from(numbers());
-    case "INT32":
-      return Int32Array.from(numbers());
-    case "UINT64":
-      return BigUint64Array.from(bigints());
-    case "INT64":
-      return BigInt64Array.from(bigints());
-    case "FP32":
-      return Float32Array.from(numbers());
-    case "FP64":
-      return Float64Array.from(numbers());
-    case "FP16":
-    case "BF16":
-    case "BYTES":
-      throw invalid(`input '${name}' is ${datatype}, which cannot be sent as JSON`);
-  }
-}
-
-/** The answer in KServe's JSON. Written piece by piece: JSON has no 64-bit integers in JavaScript. */
-export function formatInferResponse(model: Model, id: string, outputs: RawTensors): string {
-  const tensors = [...outputs].map(
-    ([name, { datatype, shape, data }]) =>
-      `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape}],"data":[${format(datatype, elements(datatype, data))}]}`,
-  );
-  const head = id === "" ? "" : `"id":${JSON.stringify(id)},`;
-  const { name, version } = model.spec;
-  return `{${head}"model_name":${JSON.stringify(name)},"model_version":"${version}","outputs":[${tensors.join(",")}]}`;
-}
-
-function format(datatype: Datatype, values: TensorData): string {
-  const texts: string[] = [];
-  for (const value of values)
-    if (datatype === "BOOL") texts.push(value === 0 ? "false" : "true");
-    else texts.push(typeof value === "number" && !Number.isFinite(value) ? "null" : String(value));
-  return texts.join(",");
-}
-
-function object(value: Json | undefined, what: string): { readonly [key: string]: Json } {
-  if (typeof value !== "object" || value === null || isList(value))
-    throw invalid(`${what} must be a JSON object`);
-  return value;
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
-}
-
-function list(value: Json | undefined, what: string): readonly Json[] {
-  if (value === undefined || !isList(value)) throw invalid(`'${what}' must be a JSON array`);
-  return value;
-}
-
-function text(value: Json | undefined, what: string): string {
-  if (typeof value !== "string") throw invalid(`'${what}' must be a string`);
-  return value;
-}
-
-function number(value: Json, what: string): number {
-  if (typeof value !== "number") throw invalid(`${what} must be numbers`);
-  return value;
 }

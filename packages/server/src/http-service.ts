@@ -6,14 +6,14 @@ import {
   ModelStatisticsResponseSchema,
 } from "@strainflow/proto";
 import type { Core } from "./core.ts";
-import { control } from "./http-control.ts";
 import { readBody } from "./http-body.ts";
+import { control } from "./http-control.ts";
 import { serveGenerate } from "./http-generate.ts";
 import { JSON_STYLE, toNumbers } from "./http-json.ts";
 import { listen } from "./http-listen.ts";
-import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "./metadata.ts";
 import { refuse, sendJson } from "./http-refuse.ts";
 import { serveInfer } from "./http-requests.ts";
+import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "./metadata.ts";
 import { invalid } from "./refusal.ts";
 
 export interface HttpOptions {
@@ -47,7 +47,8 @@ export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpF
   };
 }
 
-const MODEL_PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|infer|generate|generate_stream))?$/;
+const MODEL_PATH =
+  /^\/v2\/models\/([^/]+)(?:\/versions\/([0-9]+))?(?:\/(ready|config|stats|infer|generate|generate_stream))?$/;
 
 /** What is asked of a model by POST; the rest by GET. */
 const POSTED: ReadonlySet<string> = new Set(["infer", "generate", "generate_stream"]);
@@ -72,7 +73,8 @@ async function route(
   if (method !== "GET" && method !== "POST") return wrongMethod();
   const plain = Object.hasOwn(GET_PATHS, path) ? GET_PATHS[path] : undefined;
   if (plain !== undefined) return method === "GET" ? answer(response, ...plain(core)) : wrongMethod();
-  const body = async (): Promise<string> => (await readBody(request, options.maxMessageSize)).toString("utf8");
+  const body = async (): Promise<string> =>
+    (await readBody(request, options.maxMessageSize)).toString("utf8");
   const controlled = await control(core, { path, method, body });
   if (controlled === "wrong method") return wrongMethod();
   if (controlled !== undefined) return answer(response, 200, controlled.body);

@@ -3,10 +3,12 @@ import { completeConfig, withDefaults } from "./complete-config.ts";
 import { ComputeThread, type Graph } from "./compute-thread.ts";
 import { planEnsemble } from "./ensemble-plan.ts";
 import { EnsembleScheduler } from "./ensemble-scheduler.ts";
+import { readLabels } from "./labels.ts";
 import { instanceCount, loadSpec } from "./load-spec.ts";
 import { Model } from "./model.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { type ModelSpec, modelSpec, notLoadable } from "./model-spec.ts";
+import { loadNativeModel, NATIVE_BACKEND } from "./native-model.ts";
 import { batchingOf, idleMsOf, slotsOf } from "./scheduling-options.ts";
 import { controlInputs } from "./sequence-controls.ts";
 import { SequenceHomes } from "./sequence-homes.ts";
@@ -43,6 +45,7 @@ export class ModelLoader {
   /** Loads one version, and warms it up. @throws `model-not-loadable` */
   async load(folder: ModelFolder, version: string): Promise<Model> {
     const { config } = folder;
+    if (config.backend === NATIVE_BACKEND) return loadNativeModel(folder, version);
     if (config.platform !== "onnxruntime_onnx" && config.backend !== "onnxruntime")
       throw notLoadable(
         folder.name,
@@ -68,7 +71,8 @@ export class ModelLoader {
     };
     try {
       const graph = await this.#loadInto(folder, threads, model, spec);
-      const complete = completeConfig(config, version, graph, spec, controls.names);
+      const completed = completeConfig(config, version, graph, spec, controls.names);
+      const complete = { ...completed, labels: await readLabels(folder) };
       await warmUp(folder, complete, { model, threads, controls });
       return homes === undefined
         ? this.#stateless(complete, model, threads, wanted, release)

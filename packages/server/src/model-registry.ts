@@ -101,7 +101,9 @@ export class ModelRegistry {
   /** The version asked for, or the highest where none is (""). */
   find(name: string, version: string): Model | undefined {
     const live = this.#entries.get(name)?.live;
-    return version === "" ? [...(live?.values() ?? [])].at(-1) : live?.get(version);
+    // A zero in front is read over, as in Triton.
+    const number = version.startsWith("0") ? version.replace(/^0+(?=.)/, "") : version;
+    return version === "" ? [...(live?.values() ?? [])].at(-1) : live?.get(number);
   }
 
   /** @throws Refusal in Triton's words */

@@ -1,5 +1,6 @@
 import { DataType, type ModelConfig } from "@strainflow/proto";
 import { type Datatype, StrainflowError, type TensorSpec } from "@strainflow/series";
+import type { Labels } from "./classify.ts";
 
 /** A tensor of a model as its configuration names it. */
 export interface Port {
@@ -19,6 +20,8 @@ export interface ModelSpec {
   readonly maxBatchSize: number;
   readonly inputs: ReadonlyMap<string, Port>;
   readonly outputs: ReadonlyMap<string, Port>;
+  /** Names of outputs' classes. */
+  readonly labels?: Labels;
 }
 
 const OF_CONFIG: ReadonlyMap<DataType, Datatype> = new Map<DataType, Datatype>([
@@ -71,8 +74,6 @@ export function modelSpec(config: ModelConfig, version: string): ModelSpec {
     if (tensor.reshape !== undefined)
       throw notLoadable(config.name, `${where} asks for a reshape, which the embedded server does not have`);
     const datatype = datatypeOf(config.name, where, tensor.dataType);
-    if (datatype === "BYTES" || datatype === "BF16")
-      throw notLoadable(config.name, `${where} is ${datatype}, which the embedded server does not run`);
     const dims = tensor.dims.map(Number);
     if (dims.some((size) => size === 0 || size < -1))
       throw notLoadable(

@@ -23,6 +23,8 @@ export interface ModelRequest {
 export interface Pending {
   /** Nobody waits for the answer any more. `done` is still called, with a refusal if the request never ran. */
   abandon(): void;
+  /** Of a decoupled model: its responses come when they come, and nobody else's wait for them. */
+  readonly unordered?: boolean;
 }
 
 export interface ModelOptions {
@@ -37,9 +39,9 @@ export interface ModelOptions {
   readonly release: () => void;
   /** An ensemble's models. */
   readonly steps?: readonly Model[];
-  /** Names of its outputs' classes. */
-  readonly labels?: Labels;
 }
+
+const NO_LABELS: Labels = new Map();
 
 /** One version of a model, loaded. */
 export class Model {
@@ -100,12 +102,11 @@ export class Model {
 
   /** Outputs as classes, where they are wanted so. */
   #classified(classes: ReadonlyMap<string, number>, done: Done): Done {
-    const { maxBatchSize } = this.spec;
+    const { maxBatchSize, labels = NO_LABELS } = this.spec;
     return (outcome, timing) => {
       let answer = outcome;
       try {
-        if (!(outcome instanceof Refusal))
-          answer = classify(outcome, classes, maxBatchSize > 0, this.#options.labels ?? new Map());
+        if (!(outcome instanceof Refusal)) answer = classify(outcome, classes, maxBatchSize > 0, labels);
       } catch (error) {
         answer = asRefusal(error);
       }

@@ -7,6 +7,7 @@ import {
 import { notLoadable } from "./model-spec.ts";
 import { invalid } from "./refusal.ts";
 import type { SequencePlace } from "./scheduler.ts";
+import { joinTexts } from "./text-tensors.ts";
 import type { MovedTensor } from "./worker-messages.ts";
 
 /** The inputs that a sequence batcher adds to a request. */
@@ -39,6 +40,7 @@ export function controlInputs(config: ModelConfig): ControlInputs {
     check: ({ id }) => {
       if (
         corrid !== undefined &&
+        corrid !== DataType.TYPE_STRING &&
         (typeof id === "string" || BigInt.asIntN(width(corrid), id) !== signed(corrid, id))
       )
         throw invalid(
@@ -104,7 +106,9 @@ function correlation(model: string, name: string, type: DataType): Fill {
       return ({ id }) => ({ datatype: "UINT32", buffer: Uint32Array.of(Number(number(id))).buffer });
     case DataType.TYPE_INT32:
       return ({ id }) => ({ datatype: "INT32", buffer: Int32Array.of(Number(number(id))).buffer });
+    case DataType.TYPE_STRING:
+      return ({ id }) => ({ datatype: "BYTES", buffer: joinTexts([Buffer.from(String(id))]).buffer });
     default:
-      throw notLoadable(model, `control '${name}' (CORRID) must be UINT64, INT64, UINT32 or INT32`);
+      throw notLoadable(model, `control '${name}' (CORRID) must be UINT64, INT64, UINT32, INT32 or STRING`);
   }
 }

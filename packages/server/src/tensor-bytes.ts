@@ -1,13 +1,12 @@
 import type { Datatype, Tensor, TensorData } from "@strainflow/series";
 import { ELEMENT_SIZE } from "./datatypes.ts";
 import type { RawTensor } from "./raw-tensor.ts";
-import { invalid } from "./refusal.ts";
+import { joinTexts, splitTexts } from "./text-tensors.ts";
 
-/** The bytes of a tensor, as a view. @throws Refusal (INVALID_ARGUMENT) for arrays of byte strings */
-export function toRaw(name: string, tensor: Tensor): RawTensor {
+/** The bytes of a tensor, as a view; those of BYTES are put together. */
+export function toRaw(tensor: Tensor): RawTensor {
   const { datatype, shape, data } = tensor;
-  if (!ArrayBuffer.isView(data))
-    throw invalid(`input '${name}' is ${datatype}, which the embedded server does not run`);
+  if (!ArrayBuffer.isView(data)) return { datatype, shape, data: joinTexts(data), movable: true };
   return {
     datatype,
     shape,
@@ -52,6 +51,6 @@ export function elements(datatype: Datatype, bytes: Uint8Array): TensorData {
     case "FP64":
       return new Float64Array(buffer, byteOffset, length);
     case "BYTES":
-      return [data];
+      return splitTexts(bytes);
   }
 }

@@ -107,6 +107,24 @@ export const values: Topic = topic("values", (subject) => {
     expect(integers(read, "twice")).toEqual([42]);
   });
 
+  it.each([
+    ["zeros", Buffer.from("a\0b")],
+    ["no UTF-8", Buffer.from([0xff, 0xfe])],
+  ])("texts that hold %s", async (_, bytes) => {
+    const request = inferRequest("greeter", [
+      ["text", "BYTES", [1], texts(bytes)],
+      ["n", "INT32", [1], int32(1)],
+    ]);
+    if (subject().name === "triton")
+      expect((await client.infer(request)).outputs["answer"]?.bytes).toEqual(Uint8Array.from(texts(bytes)));
+    // ONNX Runtime's JavaScript has texts and no bytes: what they cannot hold is refused, not changed in silence.
+    else
+      expect(await client.refused(request)).toMatchObject({
+        code: "INTERNAL",
+        text: expect.stringMatching(/no UTF-8 text, or holds a zero/),
+      });
+  });
+
   it("sizes that vary from request to request", async () => {
     for (const [rows, columns] of [
       [1, 1],

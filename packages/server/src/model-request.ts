@@ -1,0 +1,114 @@
+import { wrongType } from "./check-request.ts";
+import { isDatatype } from "./datatypes.ts";
+import type { WireInput, WireOutput, WireRequest } from "./decode-request.ts";
+import type { ModelRequest } from "./model.ts";
+import type { ModelSpec } from "./model-spec.ts";
+import type { RawTensor } from "./raw-tensor.ts";
+import { invalid } from "./refusal.ts";
+import type { ParameterValue, RequestFlags } from "./request-parameters.ts";
+import { contentsBytes } from "./typed-contents.ts";
+
+/** Where tensors lie that a client shares with the server. */
+export interface SharedTensors {
+  /** @throws Refusal */
+  read(region: string, offset: number, byteSize: number): Uint8Array;
+}
+
+/**
+ * The request for its model: contents paired with inputs, in Triton's order of complaints.
+ *
+ * @throws Refusal (INVALID_ARGUMENT)
+ */
+export function toModelRequest(
+  wire: WireRequest,
+  flags: RequestFlags,
+  spec: ModelSpec,
+  shared?: SharedTensors,
+): ModelRequest {
+  const { id, raw } = wire;
+  const inputs = new Map<string, RawTensor>();
+  const seen = new Set<string>();
+  for (const { name } of wire.inputs) {
+    if (seen.has(name))
+      throw invalid(
+        `[request id: ${id === "" ? "<id_unknown>" : id}] input '${name}' already exists in request`,
+      );
+    seen.add(name);
+  }
+  let at = 0;
+  for (const input of wire.inputs) {
+    const { name, datatype, shape } = input;
+    let data = shared === undefined ? undefined : sharedBytes(input, shared);
+    const movable = data !== undefined || input.contents !== undefined;
+    if (data === undefined) {
+      data = dataOf(input, raw[at], raw.length > 0, spec.name);
+      if (raw.length > 0) at += 1;
+    }
+    if (isDatatype(datatype)) inputs.set(name, { datatype, shape, data, movable });
+    else throw unknownType(spec, input, id);
+  }
+  if (at < raw.length)
+    throw invalid(`expected ${at} inputs' raw contents but got ${raw.length} for model '${spec.name}'`);
+  const classes = classesOf(wire.outputs);
+  return {
+    id,
+    inputs,
+    outputs: wire.outputs.map(({ name }) => name),
+    ...flags,
+    ...(classes === undefined ? {} : { classes }),
+  };
+}
+
+function dataOf(input: WireInput, raw: Uint8Array | undefined, anyRaw: boolean, model: string): Uint8Array {
+  const { name, datatype, contents } = input;
+  const given = contents === undefined ? undefined : contentsBytes(contents, datatype, name, model);
+  if (given !== undefined && anyRaw)
+    throw invalid(
+      `contents field must not be specified when using raw_input_contents for '${name}' for model '${model}'`,
+    );
+  const data = given ?? raw;
+  if (data === undefined)
+    throw invalid(`unable to find data for input tensor '${name}' for model '${model}' in request.`);
+  return data;
+}
+
+function unknownType(spec: ModelSpec, { name }: WireInput, id: string): Error {
+  const port = spec.inputs.get(name);
+  return port === undefined
+    ? invalid(`unexpected inference input '${name}' for model '${spec.name}'`)
+    : wrongType(spec, port, "<invalid>", id);
+}
+
+function sharedBytes({ parameters }: WireInput, shared: SharedTensors): Uint8Array | undefined {
+  const region = parameters.get("shared_memory_region");
+  if (region === undefined) return undefined;
+  if (typeof region !== "string")
+    throw invalid("invalid value type for 'shared_memory_region' parameter, expected string_param.");
+  const whole = (name: string, otherwise?: number): number => {
+    const value = parameters.get(name);
+    if (typeof value === "bigint") return Number(value);
+    if (value !== undefined || otherwise === undefined)
+      throw invalid(`invalid value type for '${name}' parameter, expected int64_param.`);
+    return otherwise;
+  };
+  return shared.read(region, whole("shared_memory_offset", 0), whole("shared_memory_byte_size"));
+}
+
+/** How many classes each output is wanted as; `undefined` where all are wanted as they are. */
+function classesOf(outputs: readonly WireOutput[]): ReadonlyMap<string, number> | undefined {
+  let classes: Map<string, number> | undefined;
+  for (const { name, parameters } of outputs) {
+    const count = parameters.size === 0 ? undefined : parameters.get("classification");
+    if (count === undefined) continue;
+    classes ??= new Map();
+    classes.set(name, classCount(count));
+  }
+  return classes;
+}
+
+function classCount(value: ParameterValue): number {
+  if (typeof value !== "bigint")
+    throw invalid("invalid value type for 'classification' parameter, expected int64_param");
+  if (value <= 0n) throw invalid("invalid value for 'classification' parameter, expected >= 0");
+  return Number(value);
+}
