@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFrameReader, framed } from "./grpc-frames.ts";
+import { compressed, createFrameReader, decompressor, framed } from "./grpc-frames.ts";
 
 function read(chunks: readonly Buffer[]) {
   const messages: string[] = [];
@@ -50,6 +50,24 @@ describe("messages inside a stream", () => {
       }),
     );
   });
+
+  it.each(["gzip", "deflate"] as const)(
+    "are read when they are compressed by %s, and were so announced",
+    (coding) => {
+      const messages: string[] = [];
+      const reader = createFrameReader((message) => messages.push(message.toString()));
+      reader.decompress = decompressor(coding);
+      const bytes = Buffer.concat([
+        ...compressed(framed(Buffer.from("one".repeat(100))), coding),
+        ...framed(Buffer.from("two")),
+        ...compressed(framed(Buffer.from("three")), coding),
+      ]);
+      for (let at = 0; at < bytes.length; at += 7) expect(reader.push(bytes.subarray(at, at + 7))).toBe(true);
+      expect(messages).toEqual(["one".repeat(100), "two", "three"]);
+      expect(reader.push(Buffer.from([1, 0, 0, 0, 3, 9, 9, 9]))).toBe(false);
+      expect(decompressor("snappy")).toBeUndefined();
+    },
+  );
 
   it("are refused when they are compressed", () => {
     const sound = Buffer.concat([...framed(new Uint8Array([1]))]);

@@ -3,6 +3,7 @@ import { ModelInferRequestSchema } from "@strainflow/proto";
 import type { InferRequest, SequenceControl, Tensor } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { TritonRequest } from "./request.ts";
 import { createRequestEncoder } from "./request-encoder.ts";
 import { tensorBytes } from "./tensor-bytes.ts";
 
@@ -34,7 +35,7 @@ function reference(modelName: string, modelVersion: string, request: InferReques
         shape: shape.map(BigInt),
       })),
       outputs: (outputs ?? []).map((name) => ({ name })),
-      rawInputContents: Object.entries(inputs).map(([name, tensor]) => tensorBytes(name, tensor)),
+      rawInputContents: Object.entries(inputs).map(([name, tensor]) => tensorBytes(name, tensor)!),
     }),
   );
 }
@@ -109,6 +110,76 @@ describe("the request encoder", () => {
       expect(
         fromBinary(ModelInferRequestSchema, unframed(encoder.encode(of(size)))).inputs[0]?.shape,
       ).toEqual([1n, BigInt(size)]);
+  });
+
+  it("writes parameters by their types, classes, and tensors that lie in shared memory", () => {
+    const region = { region: "r", byteSize: 8 };
+    const request: TritonRequest = {
+      id: "1",
+      inputs: {
+        x: { datatype: "FP32", shape: [2], sharedMemory: { ...region, offset: 16 } },
+        text: { datatype: "BYTES", shape: [2], data: ["ü", new Uint8Array([7])] },
+      },
+      outputs: ["a", { name: "b", classes: 3 }, { name: "c", sharedMemory: region }],
+      priority: 2,
+      queueTimeoutMs: 0.25,
+      parameters: { text: "t", yes: true, half: 0.5, whole: -3, large: 2n ** 62n },
+    };
+    const encoder = createRequestEncoder("m", "", true);
+    for (const expected of [request, { ...request, outputs: ["a"] }, request]) {
+      const message = fromBinary(ModelInferRequestSchema, unframed(encoder.encode(expected)));
+      const values = (parameters: typeof message.parameters): object =>
+        Object.fromEntries(
+          Object.entries(parameters).map(([name, { parameterChoice: choice }]) => [
+            name,
+            [choice.case, choice.value],
+          ]),
+        );
+      expect(values(message.parameters)).toEqual({
+        triton_enable_empty_final_response: ["boolParam", true],
+        priority: ["int64Param", 2n],
+        timeout: ["int64Param", 250n],
+        text: ["stringParam", "t"],
+        yes: ["boolParam", true],
+        half: ["doubleParam", 0.5],
+        whole: ["int64Param", -3n],
+        large: ["int64Param", 2n ** 62n],
+      });
+      const memory = {
+        shared_memory_region: ["stringParam", "r"],
+        shared_memory_byte_size: ["int64Param", 8n],
+      };
+      expect(message.inputs.map((input) => values(input.parameters))).toEqual([
+        { ...memory, shared_memory_offset: ["int64Param", 16n] },
+        {},
+      ]);
+      expect(message.outputs.map((output) => values(output.parameters))).toEqual(
+        [{}, { classification: ["int64Param", 3n] }, memory].slice(0, expected.outputs?.length),
+      );
+      expect(message.rawInputContents.map((raw) => [...raw])).toEqual([
+        [2, 0, 0, 0, 0xc3, 0xbc, 1, 0, 0, 0, 7],
+      ]);
+    }
+  });
+
+  it.each<[string, Partial<TritonRequest>, RegExp]>([
+    ["a parameter that has an option", { parameters: { timeout: 7 } }, /queueTimeoutMs/],
+    ["a queue timeout of nothing", { queueTimeoutMs: 0 }, /queueTimeoutMs is 0/],
+    ["a priority between two", { priority: 1.5 }, /priority is 1\.5/],
+    [
+      "a sequence id of more than 64 bits",
+      { sequence: { id: 2n ** 63n, start: true, end: false } },
+      /64-bit/,
+    ],
+    [
+      "a size that is none",
+      { inputs: { x: { datatype: "FP32", shape: [-1], data: new Float32Array(0) } } },
+      /sizes/,
+    ],
+  ])("refuses %s", (_, part, message) => {
+    expect(() => createRequestEncoder("m", "").encode({ id: "1", inputs: {}, ...part })).toThrow(
+      expect.objectContaining({ tag: "invalid-request", message: expect.stringMatching(message) }),
+    );
   });
 
   it.each<[string, Tensor]>([

@@ -1,5 +1,6 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -33,6 +34,8 @@ export interface FakeOptions {
   /** Answers `ModelInfer`: a refusal's text, or nothing for an echo. */
   unary?(request: ModelInferRequest): string | undefined;
   ready?(): boolean;
+  /** Default: none, in plain text. */
+  readonly credentials?: ServerCredentials;
 }
 
 export interface FakeServer {
@@ -42,6 +45,8 @@ export interface FakeServer {
   readonly requests: ModelInferRequest[];
   /** Of all unary calls, in the order of their arrival. */
   readonly userAgents: string[];
+  /** `authorization` of all calls, in the order of their arrival. */
+  readonly authorizations: string[];
   /** Drops every connection at once, and the port with them. */
   kill(): void;
 }
@@ -63,6 +68,10 @@ export function echo(request: ModelInferRequest): StreamReply {
 export async function startFakeServer(options: FakeOptions = {}): Promise<FakeServer> {
   const requests: ModelInferRequest[] = [];
   const userAgents: string[] = [];
+  const authorizations: string[] = [];
+  const note = (metadata: Metadata): void => {
+    authorizations.push(String(metadata.get("authorization")[0] ?? ""));
+  };
   const server = new Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   const models = options.models ?? {};
 
@@ -119,6 +128,7 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
       Object.entries(handlers).map(([name, handle]) => [
         name,
         (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+          note(call.metadata);
           userAgents.push(String(call.metadata.get("user-agent")[0]));
           const answer = handle(call.request);
           if (typeof answer === "string")
@@ -131,6 +141,7 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
       ]),
     ),
     ModelStreamInfer(call: Duplex) {
+      note(call.metadata);
       const reply = (message: StreamReply): void => {
         call.write(encode(ModelStreamInferResponseSchema, message));
       };
@@ -145,11 +156,20 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
+    server.bindAsync(
+      `127.0.0.1:${options.port ?? 0}`,
+      options.credentials ?? ServerCredentials.createInsecure(),
+      (error, bound) => (error === null ? resolve(bound) : reject(error)),
     );
   });
-  return { port, address: `127.0.0.1:${port}`, requests, userAgents, kill: () => server.forceShutdown() };
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    requests,
+    userAgents,
+    authorizations,
+    kill: () => server.forceShutdown(),
+  };
 }
 
 function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {
