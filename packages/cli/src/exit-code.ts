@@ -28,7 +28,7 @@ const byTag: readonly (readonly [RegExp, number])[] = [
     exitCodes.input,
   ],
   [
-    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|tensorrt-|unknown-output|unexpected-response|address-in-use|launch|repository|rpc|onnx)/,
+    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|plan-mismatch|unknown-output|unexpected-response|address-in-use|launch|repository|rpc|onnx)/,
     exitCodes.server,
   ],
   [/^aborted/, exitCodes.interrupted],

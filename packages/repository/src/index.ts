@@ -28,7 +28,16 @@ export type {
 } from "./config-serving.ts";
 export { formatConfig, parseConfig } from "./config-text.ts";
 export { editConfig } from "./edit-config.ts";
+export { createEnsemble, type Ensemble, type EnsembleOptions, type EnsembleStream } from "./ensemble.ts";
+export type { EnsembleStep, Port } from "./ensemble-ports.ts";
+export type {
+  StreamingInput,
+  StreamingInputsOptions,
+  StreamingOutputOptions,
+} from "./ensemble-streams.ts";
 export type { RepositoryErrorTag } from "./errors.ts";
+export { checkPlans, computeCapabilities, type PlanHost, requirePlans } from "./export/check-plans.ts";
+export { convertToTensorRt, type TensorRtOptions, type TensorRtPlan } from "./export/convert-to-tensorrt.ts";
 export { type ExportInput, parseInputs } from "./export/export-input.ts";
 export {
   type ExportedNetwork,
@@ -37,6 +46,8 @@ export {
   type ExportOptions,
   exportNetwork,
 } from "./export/export-network.ts";
+export type { BuildFacts } from "./export/plan-facts.ts";
+export type { PlanOptions, ShapeRange, Trtexec } from "./export/trtexec-command.ts";
 export { createLocalStore } from "./local-store.ts";
 export {
   addMatchedFilter,
@@ -75,13 +86,10 @@ export {
   openRepository,
   repositoryOf,
 } from "./repository.ts";
-export { buildSnapshotter, type SnapshotterOptions } from "./snapshotter.ts";
-export {
-  addStreamingEnsemble,
-  type StreamingEnsembleOptions,
-  type StreamingFacts,
-  streamingParameters,
-} from "./streaming-ensemble.ts";
+export type { Snapshot, SnapshotStream } from "./snapshot-model.ts";
+export { buildSnapshotter, type MultiSnapshotterOptions, type SnapshotterOptions } from "./snapshotter.ts";
+export { addStreamingEnsemble, type StreamingEnsembleOptions } from "./streaming-ensemble.ts";
+export { type StreamingFacts, streamingParameters } from "./streaming-parameters.ts";
 export type { Problem } from "./verify.ts";
 export {
   buildWhitener,

@@ -44,6 +44,11 @@ describe("help", () => {
     ["model build", addModel],
     ["model inspect", addModel],
     ["model add", addModel],
+    ["model export", addModel],
+    ["model convert", addModel],
+    ["model list", addModel],
+    ["model push", addModel],
+    ["model pull", addModel],
   ])("of %s gives an example as one would type it", (name, add) => {
     const help = helpOf(add, ...name.split(" "));
     expect(help).toContain(`Usage: strainflow ${name}`);

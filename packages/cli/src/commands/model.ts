@@ -9,6 +9,8 @@ import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-fac
 import { makeOutputFolder } from "../output-folder.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
+import { addModelConvert } from "./model-convert.ts";
+import { addModelExport } from "./model-export.ts";
 import { addModelList } from "./model-list.ts";
 import { addModelPull } from "./model-pull.ts";
 import { addModelPush } from "./model-push.ts";
@@ -100,6 +102,8 @@ export function addModel(program: Command): void {
     .option("--replace", "write over models that are there")
     .option("--json", "the result as one JSON object on stdout");
   addPlacementFlags(add).addHelpText("after", ADD_EXAMPLE).action(addNetworkOf);
+  addModelExport(model);
+  addModelConvert(model);
   addModelList(model);
   addModelPush(model);
   addModelPull(model);
