@@ -1,22 +1,9 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type InferenceServer } from "./server.ts";
-import { float32, RawClient, sequence } from "./testing/raw-client.ts";
-import {
-  accumulator,
-  CHANNELS,
-  ensemble,
-  network,
-  scaler,
-  snapshotter,
-  type TinyRepository,
-  tinyRepository,
-  UPDATE,
-} from "./testing/tiny-repository.ts";
+import { float32, RawClient } from "./testing/raw-client.ts";
+import { scaler, type TinyRepository, tinyRepository } from "./testing/tiny-repository.ts";
 
 const { method } = GRPCInferenceService;
 const io = `input [ { name: "x" data_type: TYPE_FP32 dims: [2] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [2] } ]`;
@@ -29,46 +16,21 @@ const DEFAULT_LOG = {
   log_format: "default",
 };
 
-interface TraceObject {
-  readonly id: number;
-  readonly model_name?: string;
-  readonly request_id?: string;
-  readonly parent_id?: number;
-  readonly timestamps?: readonly { readonly name: string; readonly ns: number }[];
-  readonly activity?: string;
-  readonly tensor?: object;
-}
-
-describe("settings that clients change", () => {
-  let folder: string;
+describe("log settings", () => {
   let repository: TinyRepository;
   let server: InferenceServer;
   let client: RawClient;
   const lines: string[] = [];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "strainflow-settings-"));
-    repository = await tinyRepository([
-      scaler("net", 2, io, [2]),
-      scaler("other", 3, io, [2]),
-      snapshotter("snap"),
-      network("network"),
-      accumulator("sums"),
-      ensemble("ens", "snap", "network", "sums"),
-    ]);
-    server = await createServer({
-      repository: repository.path,
-      workers: 1,
-      log: (line) => lines.push(line),
-      trace: { file: join(folder, "trace.json"), rate: 1 },
-    });
+    repository = await tinyRepository([scaler("net", 2, io, [2])]);
+    server = await createServer({ repository: repository.path, workers: 1, log: (line) => lines.push(line) });
     client = new RawClient(server.grpcAddress);
   });
   afterAll(async () => {
     client.close();
     await server.close();
     await repository.remove();
-    await rm(folder, { recursive: true });
   });
 
   const http = async (path: string, body?: unknown): Promise<[number, unknown]> => {
@@ -86,265 +48,70 @@ describe("settings that clients change", () => {
       inputs: [{ name: "x", datatype: "FP32", shape: [2n] }],
       rawInputContents: [float32([1, 2])],
     });
-  const trace = async (settings: Record<string, readonly string[]>, modelName = "") => {
+  const log = async (settings: Record<string, boolean | number | string>) => {
+    const kinds = { boolean: "boolParam", number: "uint32Param", string: "stringParam" } as const;
     const given = Object.fromEntries(
-      Object.entries(settings).map(([key, value]) => [key, { value: [...value] }]),
+      Object.entries(settings).map(([key, value]) => [
+        key,
+        { parameterChoice: { case: kinds[typeof value as keyof typeof kinds], value } as never },
+      ]),
     );
-    const { settings: now } = await client.unary(method.traceSetting, { modelName, settings: given });
-    return Object.fromEntries(Object.entries(now).map(([key, { value }]) => [key, value]));
+    const { settings: now } = await client.unary(method.logSettings, { settings: given });
+    return Object.fromEntries(
+      Object.entries(now).map(([key, { parameterChoice }]) => [key, parameterChoice.value]),
+    );
   };
-  const written = async (file: string): Promise<TraceObject[]> =>
-    JSON.parse(await readFile(join(folder, file), "utf8")) as TraceObject[];
 
-  describe("of the trace", () => {
-    const start = {
-      trace_level: ["OFF"],
-      trace_rate: ["1"],
-      trace_count: ["-1"],
-      log_frequency: ["0"],
-      trace_mode: ["triton"],
-    };
-
-    it("tell what they are, and go back to what they were when cleared", async () => {
-      const file = { trace_file: [join(folder, "trace.json")] };
-      expect(await trace({})).toEqual({ ...start, ...file });
-      expect(await trace({ trace_rate: ["-1"], log_frequency: ["3"] })).toMatchObject({
-        trace_rate: ["4294967295"],
-        log_frequency: ["3"],
-      });
-      expect(await trace({ trace_rate: ["7"] }, "net")).toMatchObject({
-        trace_rate: ["7"],
-        log_frequency: ["3"],
-      });
-      expect(await trace({}, "other")).toMatchObject({ trace_rate: ["4294967295"] });
-      expect(await trace({ trace_rate: [] }, "net")).toMatchObject({ trace_rate: ["4294967295"] });
-      expect(await trace({ trace_rate: [], log_frequency: [], unknown: ["1"] })).toEqual({
-        ...start,
-        ...file,
-      });
-    });
-
-    it.each<[string, Record<string, readonly string[]>, string]>([
-      ["rate", { trace_rate: ["x"] }, "Unable to parse 'trace_rate', got: x"],
-      ["two rates", { trace_rate: ["7", "8"] }, "expect only 1 value for 'trace_rate'"],
-      ["count", { trace_count: ["-5"] }, "Unable to parse 'trace_count'. Expecting value >= -1, got:-5"],
-      [
-        "a count too large",
-        { trace_count: ["99999999999999"] },
-        "Unable to parse 'trace_count', value is out of range [ -1, 2147483647 ], got: 99999999999999",
-      ],
-      ["levels", { trace_level: ["TIMESTAMPS", "OFF"] }, "Expect only one trace level 'OFF' is specified"],
-    ])("are refused as a whole: %s", async (_, settings, details) => {
-      const before = await trace({});
-      const change = trace({ log_frequency: ["9"], ...settings });
-      await expect(change).rejects.toMatchObject({ code: status.INVALID_ARGUMENT, details });
-      expect(await trace({})).toEqual(before);
-    });
-
-    it("do not move the file, and know no model that is not there", async () => {
-      await expect(trace({ trace_file: ["/tmp/x"] })).rejects.toMatchObject({
-        code: status.UNIMPLEMENTED,
-        details: "trace file location can not be updated through network protocol",
-      });
-      await expect(trace({}, "nope")).rejects.toMatchObject({
-        code: status.INVALID_ARGUMENT,
-        details: "Request for unknown model : nope",
-      });
-      expect(await http("/v2/models/nope/trace/setting")).toEqual([
-        400,
-        { error: "Request for unknown model : nope" },
-      ]);
-    });
-
-    it("are the same over HTTP", async () => {
-      const flat = (levels: string[], rate: string) => ({
-        trace_level: levels,
-        trace_rate: rate,
-        trace_count: "-1",
-        log_frequency: "0",
-        trace_file: join(folder, "trace.json"),
-        trace_mode: "triton",
-      });
-      expect(await http("/v2/trace/setting")).toEqual([200, flat(["OFF"], "1")]);
-      expect(
-        await http("/v2/models/net/trace/setting", { trace_level: ["TENSORS"], trace_rate: "5" }),
-      ).toEqual([200, flat(["TENSORS"], "5")]);
-      expect(await http("/v2/models/net/trace/setting", { trace_level: null, trace_rate: null })).toEqual([
-        200,
-        flat(["OFF"], "1"),
-      ]);
-      expect(await http("/v2/trace/setting", { trace_rate: 5 })).toEqual([
-        500,
-        { error: "attempt to access JSON non-string as string" },
-      ]);
-      expect(await http("/v2/trace/setting", { trace_level: "OFF" })).toEqual([
-        500,
-        { error: "attempt to access JSON non-array as array" },
-      ]);
-      expect(await http("/v2/trace/setting", "")).toEqual([
-        500,
-        { error: "failed to parse the request JSON buffer: The document is empty. at 0" },
-      ]);
-    });
-
-    it("write a file per so many traces, as many as asked, with the stations in order and the tensors", async () => {
-      await trace(
-        { trace_level: ["TIMESTAMPS", "TENSORS"], log_frequency: ["2"], trace_count: ["4"] },
-        "net",
-      );
-      for (const id of ["a", "b", "c", "d", "e", "f"]) await infer("net", id);
-      await infer("other", "not this one");
-      await trace({ trace_level: [], log_frequency: [], trace_count: [] }, "net");
-      expect((await readdir(folder)).sort()).toEqual(["trace.json.0", "trace.json.1"]);
-      const both = [...(await written("trace.json.0")), ...(await written("trace.json.1"))];
-      const heads = both.filter(({ model_name }) => model_name !== undefined);
-      expect(heads.map(({ model_name, request_id }) => [model_name, request_id])).toEqual([
-        ["net", "a"],
-        ["net", "b"],
-        ["net", "c"],
-        ["net", "d"],
-      ]);
-      const first = both.filter(({ id }) => id === both[0]?.id);
-      const stamps = first.flatMap(({ timestamps = [] }) => timestamps);
-      const at = (name: string): number => stamps.find((stamp) => stamp.name === name)?.ns ?? Number.NaN;
-      const stations = [
-        "GRPC_RECV_START",
-        "GRPC_RECV_END",
-        "QUEUE_START",
-        "COMPUTE_START",
-        "COMPUTE_INPUT_END",
-        "COMPUTE_OUTPUT_START",
-        "COMPUTE_END",
-        "GRPC_SEND_START",
-        "GRPC_SEND_END",
-      ].map(at);
-      expect(stations).toEqual([...stations].sort((a, b) => a - b));
-      expect(stations.every((ns) => ns > 0)).toBe(true);
-      expect(first.filter(({ tensor }) => tensor !== undefined)).toMatchObject([
-        { activity: "TENSOR_QUEUE_INPUT", tensor: { name: "x", data: "1,2", shape: "2", dtype: "FP32" } },
-        { activity: "TENSOR_BACKEND_OUTPUT", tensor: { name: "y", data: "2,4", shape: "2", dtype: "FP32" } },
-      ]);
-    });
-
-    it("trace an ensemble with its steps, into one file that is whole at any time", async () => {
-      await trace({ trace_level: ["TIMESTAMPS"] });
-      for (const round of [1, 2]) {
-        await client.infer({
-          modelName: "ens",
-          id: `e${round}`,
-          parameters: sequence(7n, { start: true, end: true }),
-          inputs: [{ name: "stream", datatype: "FP32", shape: [1n, BigInt(CHANNELS), BigInt(UPDATE)] }],
-          rawInputContents: [float32(new Array(CHANNELS * UPDATE).fill(1))],
-        });
-        await trace({ log_frequency: ["0"] });
-        const heads = (await written("trace.json")).filter(({ model_name }) => model_name !== undefined);
-        expect(heads.length).toBe(4 * round);
-        const [ens, ...steps] = heads.slice(-4);
-        expect(ens).toMatchObject({ model_name: "ens", request_id: `e${round}` });
-        expect(steps.map(({ model_name, parent_id }) => [model_name, parent_id])).toEqual([
-          ["snap", ens?.id],
-          ["network", ens?.id],
-          ["sums", ens?.id],
-        ]);
-      }
-      await trace({ trace_level: [] });
-    });
+  it("tell what they are, over gRPC and HTTP", async () => {
+    expect(await log({})).toEqual(DEFAULT_LOG);
+    expect(await http("/v2/logging")).toEqual([200, DEFAULT_LOG]);
   });
 
-  describe("of the log", () => {
-    const log = async (settings: Record<string, boolean | number | string>) => {
-      const kinds = { boolean: "boolParam", number: "uint32Param", string: "stringParam" } as const;
-      const given = Object.fromEntries(
-        Object.entries(settings).map(([key, value]) => [
-          key,
-          { parameterChoice: { case: kinds[typeof value as keyof typeof kinds], value } as never },
-        ]),
-      );
-      const { settings: now } = await client.unary(method.logSettings, { settings: given });
-      return Object.fromEntries(
-        Object.entries(now).map(([key, { parameterChoice }]) => [key, parameterChoice.value]),
-      );
-    };
-
-    it("tell what they are, over gRPC and HTTP", async () => {
-      expect(await log({})).toEqual(DEFAULT_LOG);
-      expect(await http("/v2/logging")).toEqual([200, DEFAULT_LOG]);
-    });
-
-    it.each<[Record<string, boolean | number | string>, status, string]>([
-      [{ log_info: 5 }, status.INVALID_ARGUMENT, "expect boolean for 'log_info'"],
-      [{ log_verbose_level: "x" }, status.INVALID_ARGUMENT, "expect int32 for 'log_verbose_level'"],
-      [{ log_format: true }, status.INVALID_ARGUMENT, "expect string for 'log_format'"],
-      [{ log_format: "zz" }, status.INVALID_ARGUMENT, "invalid argument for log_format, got: zz"],
-      [
-        { log_file: "/x" },
-        status.UNIMPLEMENTED,
-        "log file location can not be updated through network protocol",
-      ],
-    ])("are refused over gRPC: %j", async (settings, code, details) => {
-      await expect(log(settings)).rejects.toMatchObject({ code, details });
-      expect(await log({})).toEqual(DEFAULT_LOG);
-    });
-
-    it.each<[object, number, string]>([
-      [{ log_info: "x" }, 500, "attempt to access JSON non-boolean as boolean"],
-      [{ log_verbose_level: -1 }, 500, "attempt to access JSON non-unsigned-integer as unsigned-integer"],
-      [{ log_format: "zz" }, 503, "invalid argument for --log_format, got: zz"],
-      [{ log_format: 5 }, 500, "attempt to access JSON non-string as string"],
-      [{ log_file: "/x" }, 501, "log file location can not be updated through network protocol"],
-    ])("are refused over HTTP: %j", async (settings, code, error) => {
-      expect(await http("/v2/logging", settings)).toEqual([code, { error }]);
-      expect(await http("/v2/logging", { log_warning: null })).toEqual([200, DEFAULT_LOG]);
-    });
-
-    it("change what is logged, and how", async () => {
-      lines.length = 0;
-      await infer("net", "quiet");
-      expect(lines).toEqual([]);
-      expect(await log({ log_verbose_level: 1, log_format: "ISO8601" })).toMatchObject({
-        log_verbose_level: 1,
-      });
-      await infer("net", "loud");
-      expect(lines).toEqual([
-        expect.stringMatching(
-          /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ I \d+ strainflow\] "request 'loud' for model 'net'/,
-        ),
-      ]);
-      await log({ log_format: "default" });
-      await infer("net", "loud");
-      expect(lines[1]).toMatch(/^I\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ strainflow\] /);
-      await log({ log_info: false });
-      await infer("net", "silenced");
-      expect(lines.length).toBe(2);
-      expect(await log({ log_info: true, log_verbose_level: 0 })).toEqual(DEFAULT_LOG);
-    });
+  it.each<[Record<string, boolean | number | string>, status, string]>([
+    [{ log_info: 5 }, status.INVALID_ARGUMENT, "expect boolean for 'log_info'"],
+    [{ log_verbose_level: "x" }, status.INVALID_ARGUMENT, "expect int32 for 'log_verbose_level'"],
+    [{ log_format: true }, status.INVALID_ARGUMENT, "expect string for 'log_format'"],
+    [{ log_format: "zz" }, status.INVALID_ARGUMENT, "invalid argument for log_format, got: zz"],
+    [
+      { log_file: "/x" },
+      status.UNIMPLEMENTED,
+      "log file location can not be updated through network protocol",
+    ],
+  ])("are refused over gRPC: %j", async (settings, code, details) => {
+    await expect(log(settings)).rejects.toMatchObject({ code, details });
+    expect(await log({})).toEqual(DEFAULT_LOG);
   });
-});
 
-describe("a server without a trace file", () => {
-  it("refuses traces as a Triton without one does, and logs into its file", async () => {
-    const repository = await tinyRepository([scaler("net", 2, io, [2])]);
-    const logFile = join(repository.path, "..", `${repository.path.split("/").at(-1)}.log`);
-    const server = await createServer({
-      repository: repository.path,
-      workers: 1,
-      logFile,
-      metricsPort: false,
+  it.each<[object, number, string]>([
+    [{ log_info: "x" }, 500, "attempt to access JSON non-boolean as boolean"],
+    [{ log_verbose_level: -1 }, 500, "attempt to access JSON non-unsigned-integer as unsigned-integer"],
+    [{ log_format: "zz" }, 503, "invalid argument for --log_format, got: zz"],
+    [{ log_format: 5 }, 500, "attempt to access JSON non-string as string"],
+    [{ log_file: "/x" }, 501, "log file location can not be updated through network protocol"],
+  ])("are refused over HTTP: %j", async (settings, code, error) => {
+    expect(await http("/v2/logging", settings)).toEqual([code, { error }]);
+    expect(await http("/v2/logging", { log_warning: null })).toEqual([200, DEFAULT_LOG]);
+  });
+
+  it("change what is logged, and how", async () => {
+    lines.length = 0;
+    await infer("net", "quiet");
+    expect(lines).toEqual([]);
+    expect(await log({ log_verbose_level: 1, log_format: "ISO8601" })).toMatchObject({
+      log_verbose_level: 1,
     });
-    const client = new RawClient(server.grpcAddress);
-    const change = client.unary(method.traceSetting, {
-      settings: { trace_level: { value: ["TIMESTAMPS"] } },
-    });
-    await expect(change).rejects.toMatchObject({
-      code: status.INVALID_ARGUMENT,
-      details: "Attempting to set invalid trace setting :trace file name is not given",
-    });
-    const { settings } = await client.unary(method.logSettings, {});
-    expect(settings.log_file?.parameterChoice.value).toBe(logFile);
-    client.close();
-    await server.close();
-    expect(await readFile(logFile, "utf8")).toContain("successfully loaded 'net'");
-    await rm(logFile);
-    await repository.remove();
+    await infer("net", "loud");
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ I \d+ strainflow\] "request 'loud' for model 'net'/,
+      ),
+    ]);
+    await log({ log_format: "default" });
+    await infer("net", "loud");
+    expect(lines[1]).toMatch(/^I\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ strainflow\] /);
+    await log({ log_verbose_level: 0 });
+    await infer("net", "silenced");
+    expect(lines.length).toBe(2);
+    expect(await log({})).toEqual(DEFAULT_LOG);
   });
 });
