@@ -17,6 +17,7 @@ import { requestFlags } from "./request-parameters.ts";
 import type { Outcome } from "./scheduler.ts";
 import type { ServerLog } from "./server-log.ts";
 import type { SharedMemory } from "./shared-memory.ts";
+import { deliver } from "./shared-tensors.ts";
 import type { Tracer } from "./tracer.ts";
 
 /** What a request that came as bytes is answered with. */
@@ -132,12 +133,15 @@ export class Core {
     const model = this.registry.route(named.model, named.version, request.sequence);
     const { name, version } = model.spec;
     this.log.verbose(1, () => `request '${request.id}' for model '${name}' version ${version} over ${front}`);
+    const { places } = request;
+    for (const { region, offset, byteSize } of places?.values() ?? [])
+      this.sharedMemory.check(region, offset, byteSize);
     const trace = this.tracer.begin(model.spec, request, front, receivedNs);
     return model.infer(
       request,
       (outcome, timing) => {
         trace?.ran(outcome, timing);
-        done(outcome, model);
+        done(places === undefined ? outcome : deliver(this.sharedMemory, places, outcome), model);
         trace?.sent();
       },
       (outputs) => more?.(outputs, model),

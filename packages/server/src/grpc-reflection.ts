@@ -156,7 +156,7 @@ function olderReflection(): FileDescriptorProto {
   file.package = older;
   const renamed = (type: string): string => type.replace(`.${newer}.`, `.${older}.`);
   for (const message of file.messageType)
-    for (const field of message.field) field.typeName = renamed(field.typeName);
+    for (const field of message.field) if (field.typeName !== "") field.typeName = renamed(field.typeName);
   for (const service of file.service)
     for (const method of service.method) {
       method.inputType = renamed(method.inputType);

@@ -20,8 +20,9 @@ export interface HttpAnswer {
 /** Written piece by piece: JSON has no 64-bit integers in JavaScript. @throws Refusal for outputs that JSON has not */
 export function formatAnswer(of: AnswerOf, outputs: RawTensors, form: AnswerForm): HttpAnswer {
   const tensors: Uint8Array[] = [];
-  const texts = [...outputs].map(([name, { datatype, shape, data }]) => {
+  const texts = [...outputs].map(([name, { datatype, shape, data, elsewhere }]) => {
     const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape}]`;
+    if (elsewhere === true) return `{${head}}`;
     if (!(form.byOutput.get(name) ?? form.binary))
       return `{${head},"data":[${jsonOfTensor(datatype, data).join(",")}]}`;
     tensors.push(data);

@@ -16,6 +16,7 @@ import type { ModelRequest } from "./model.ts";
 import type { SharedTensors } from "./model-request.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 import { invalid, Refusal } from "./refusal.ts";
+import type { SharedPlace } from "./shared-tensors.ts";
 
 /** How an answer is wanted. */
 export interface AnswerForm {
@@ -57,10 +58,14 @@ export function parseInferRequest(
   }
   const byOutput = new Map<string, boolean>();
   const classes = new Map<string, number>();
+  const places = new Map<string, SharedPlace>();
   const outputs = listOf(fields["outputs"] ?? [], "outputs").map((item) => {
     const output = fieldsOf(item);
     const name = textOf(member(output, "name"), "name");
-    const { binary_data: binary, classification } = fieldsOf(output["parameters"]);
+    const parameters = fieldsOf(output["parameters"]);
+    const { binary_data: binary, classification } = parameters;
+    if (shared !== undefined && parameters["shared_memory_region"] !== undefined)
+      places.set(name, placeOf(parameters));
     if (binary !== undefined) byOutput.set(name, booleanOf(binary, "binary_data"));
     const count = classification === undefined ? 0 : classCount(classification);
     if (count > 0) classes.set(name, count);
@@ -69,7 +74,14 @@ export function parseInferRequest(
   tail.finish();
   const all = fieldsOf(parameters)["binary_data_output"];
   return {
-    request: { id, inputs, outputs, ...flags, ...(classes.size === 0 ? {} : { classes }) },
+    request: {
+      id,
+      inputs,
+      outputs,
+      ...flags,
+      ...(classes.size === 0 ? {} : { classes }),
+      ...(places.size === 0 ? {} : { places }),
+    },
     form: { binary: all !== undefined && booleanOf(all, "binary_data_output"), byOutput },
   };
 }
@@ -137,11 +149,21 @@ function parseInput(
       };
     case "shared_memory_region": {
       if (shared === undefined) throw invalid("shared memory is not served here");
-      const region = textOf(member(parameters, "shared_memory_region"), "shared_memory_region");
-      const data = shared.read(region, size("shared_memory_offset"), size("shared_memory_byte_size"));
+      const { region, offset, byteSize } = placeOf(parameters);
+      const data = shared.read(region, offset, byteSize);
       return { name, tensor: { datatype, shape, data, movable: true } };
     }
   }
+}
+
+/** Over HTTP a size that is not given is none, and so refused with the place. */
+function placeOf(parameters: JsonFields): SharedPlace {
+  const size = (key: string): number => Number(integerOf(parameters[key] ?? 0, key, true));
+  return {
+    region: textOf(member(parameters, "shared_memory_region"), "shared_memory_region"),
+    offset: size("shared_memory_offset"),
+    byteSize: size("shared_memory_byte_size"),
+  };
 }
 
 function notOne(given: readonly string[]): Refusal {

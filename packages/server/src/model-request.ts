@@ -6,6 +6,7 @@ import type { ModelSpec } from "./model-spec.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 import { invalid } from "./refusal.ts";
 import type { ParameterValue, RequestFlags } from "./request-parameters.ts";
+import { type SharedPlace, sharedPlace } from "./shared-tensors.ts";
 import { contentsBytes } from "./typed-contents.ts";
 
 /** Where tensors lie that a client shares with the server. */
@@ -36,9 +37,11 @@ export function toModelRequest(
     seen.add(name);
   }
   let at = 0;
+  let anyShared = false;
   for (const input of wire.inputs) {
     const { name, datatype, shape } = input;
-    let data = shared === undefined ? undefined : sharedBytes(input, shared);
+    let data = shared === undefined ? undefined : sharedBytes(input, shared, spec.name);
+    anyShared ||= data !== undefined;
     const movable = data !== undefined || input.contents !== undefined;
     if (data === undefined) {
       data = dataOf(input, raw[at], raw.length > 0, spec.name);
@@ -47,15 +50,18 @@ export function toModelRequest(
     if (isDatatype(datatype)) inputs.set(name, { datatype, shape, data, movable });
     else throw unknownType(spec, input, id);
   }
-  if (at < raw.length)
+  // Bytes of an input that lies in shared memory are passed over, as in Triton.
+  if (at < raw.length && !anyShared)
     throw invalid(`expected ${at} inputs' raw contents but got ${raw.length} for model '${spec.name}'`);
   const classes = classesOf(wire.outputs);
+  const places = shared === undefined ? undefined : placesOf(wire.outputs);
   return {
     id,
     inputs,
     outputs: wire.outputs.map(({ name }) => name),
     ...flags,
     ...(classes === undefined ? {} : { classes }),
+    ...(places === undefined ? {} : { places }),
   };
 }
 
@@ -79,19 +85,25 @@ function unknownType(spec: ModelSpec, { name }: WireInput, id: string): Error {
     : wrongType(spec, port, "<invalid>", id);
 }
 
-function sharedBytes({ parameters }: WireInput, shared: SharedTensors): Uint8Array | undefined {
-  const region = parameters.get("shared_memory_region");
-  if (region === undefined) return undefined;
-  if (typeof region !== "string")
-    throw invalid("invalid value type for 'shared_memory_region' parameter, expected string_param.");
-  const whole = (name: string, otherwise?: number): number => {
-    const value = parameters.get(name);
-    if (typeof value === "bigint") return Number(value);
-    if (value !== undefined || otherwise === undefined)
-      throw invalid(`invalid value type for '${name}' parameter, expected int64_param.`);
-    return otherwise;
-  };
-  return shared.read(region, whole("shared_memory_offset", 0), whole("shared_memory_byte_size"));
+function sharedBytes(input: WireInput, shared: SharedTensors, model: string): Uint8Array | undefined {
+  const place = sharedPlace(input.parameters, input.name);
+  if (place === undefined) return undefined;
+  if (input.contents !== undefined)
+    throw invalid(
+      `unexpected 'content' provided when using shared memory for input tensor '${input.name}' for model '${model}'`,
+    );
+  return shared.read(place.region, place.offset, place.byteSize);
+}
+
+function placesOf(outputs: readonly WireOutput[]): ReadonlyMap<string, SharedPlace> | undefined {
+  let places: Map<string, SharedPlace> | undefined;
+  for (const { name, parameters } of outputs) {
+    const place = sharedPlace(parameters, name);
+    if (place === undefined) continue;
+    places ??= new Map();
+    places.set(name, place);
+  }
+  return places;
 }
 
 /** How many classes each output is wanted as; `undefined` where all are wanted as they are. */

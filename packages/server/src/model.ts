@@ -4,6 +4,7 @@ import type { ModelSpec } from "./model-spec.ts";
 import type { RawTensors } from "./raw-tensor.ts";
 import { asRefusal, invalid, Refusal } from "./refusal.ts";
 import type { Done, More, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
+import type { SharedPlace } from "./shared-tensors.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** A request for one model, whatever way it came. */
@@ -15,6 +16,8 @@ export interface ModelRequest {
   readonly sequence?: SequencePlace;
   /** Outputs that are wanted as their so many best classes. */
   readonly classes?: ReadonlyMap<string, number>;
+  /** Outputs that are to be put into shared memory. */
+  readonly places?: ReadonlyMap<string, SharedPlace>;
   /** Of a decoupled model: its end is to be told by an empty response. */
   readonly emptyFinal?: boolean;
 }

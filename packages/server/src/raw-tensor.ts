@@ -7,6 +7,8 @@ export interface RawTensor {
   readonly data: Uint8Array;
   /** The bytes are alone in their ArrayBuffer and nobody else will look at them: it may move to another thread. */
   readonly movable: boolean;
+  /** An output that lies in shared memory: there are no bytes of it here. */
+  readonly elsewhere?: boolean;
 }
 
 export type RawTensors = ReadonlyMap<string, RawTensor>;
