@@ -1,10 +1,9 @@
-import { create } from "@bufbuild/protobuf";
-import { DataType, ModelConfigSchema, ModelEnsemblingSchema } from "@strainflow/proto";
 import { buildBackgroundSnapshotter } from "./background-snapshotter.ts";
-import { type Placement, parametersOf, type SequencePlacement, statesPlacement } from "./model-config.ts";
+import { createEnsemble } from "./ensemble.ts";
+import { type Placement, type SequencePlacement, statesPlacement } from "./model-config.ts";
 import { describeNetwork } from "./network.ts";
 import type { ModelRepository } from "./repository.ts";
-import { streamingParameters } from "./streaming-ensemble.ts";
+import { streamingParameters } from "./streaming-parameters.ts";
 import { buildWhitener, type WhiteningChain, whiteningSizes } from "./whitener.ts";
 
 export interface AframeEnsembleOptions extends WhiteningChain, Placement {
@@ -70,63 +69,27 @@ export async function buildAframeEnsemble(
     streams,
     output: network.kernelInput,
   });
-  const same = (names: readonly string[]): Record<string, string> =>
-    Object.fromEntries(names.map((tensor) => [tensor, tensor]));
-  const outputs = network.config.output.map(({ name: tensor, dataType, dims }) => ({
-    name: tensor,
-    dataType,
-    dims,
-  }));
-  const config = create(ModelConfigSchema, {
+  const stride = sizes.strideSize;
+  const ensemble = createEnsemble(repository, {
     name: ensembleName,
-    platform: "ensemble",
-    input: [
-      {
-        name: "stream",
-        dataType: DataType.TYPE_FP32,
-        dims: [streams, channels.length, sizes.updateSize].map(BigInt),
-      },
-    ],
-    output: outputs,
-    schedulingChoice: {
-      case: "ensembleScheduling",
-      value: create(ModelEnsemblingSchema, {
-        step: [
-          {
-            modelName: snapshotterName,
-            modelVersion: -1n,
-            inputMap: same(["stream"]),
-            outputMap: same(["strain"]),
-          },
-          {
-            modelName: preprocessorName,
-            modelVersion: -1n,
-            inputMap: same(["strain"]),
-            outputMap: same([network.kernelInput]),
-          },
-          {
-            modelName: name,
-            modelVersion: -1n,
-            inputMap: same([network.kernelInput]),
-            outputMap: same(outputs.map((output) => output.name)),
-          },
-        ],
-      }),
-    },
-    parameters: parametersOf(
-      streamingParameters({
+    changes: {
+      parameters: streamingParameters({
         sampleRate: options.sampleRate,
         channels,
-        strideSize: sizes.strideSize,
+        strideSize: stride,
         batchSize,
-        memory: sizes.stateSize + (batchSize - 1) * sizes.strideSize,
-        latency: Math.ceil(sizes.filterSize / 2 / sizes.strideSize) * sizes.strideSize,
+        memory: sizes.stateSize + (batchSize - 1) * stride,
+        latency: Math.ceil(sizes.filterSize / 2 / stride) * stride,
         input: "stream",
       }),
-    ),
+    },
   });
-  await repository.add(snapshotter, { replace });
-  await repository.add(preprocessor, { replace });
-  await repository.add(network, { replace });
-  await repository.add({ config, files: { "1/": "" } }, { replace });
+  const kept = await ensemble.step(snapshotter);
+  const whitened = await ensemble.step(preprocessor);
+  const scored = await ensemble.step(network);
+  ensemble.addInput(kept.input("stream"));
+  ensemble.pipe(kept.output("strain"), whitened.input("strain"));
+  ensemble.pipe(whitened.output(network.kernelInput), scored.input(network.kernelInput));
+  for (const output of scored.outputs) ensemble.addOutput(output);
+  await ensemble.write({ replace });
 }

@@ -155,10 +155,9 @@ export async function addMatchedFilter(
   options: MatchedFilterEnsembleOptions,
 ): Promise<void> {
   const { name = "matched-filter", strideSize, channels, bank, replace = false } = options;
-  await repository.add(buildMatchedFilter(options), { replace });
   await addStreamingEnsemble(repository, {
     name: options.ensembleName ?? `${name}-stream`,
-    network: name,
+    network: buildMatchedFilter(options),
     kernelInput: "kernel",
     channels,
     sampleRate: bank.sampleRate,

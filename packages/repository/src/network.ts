@@ -161,12 +161,11 @@ export async function buildStreamingNetwork(options: StreamingNetworkOptions): P
       inferenceSamplingRate,
       `at least ${sampleRate / network.kernelSize}, or there is data between two kernels of ${network.kernelSize} samples`,
     );
-  await repository.add(network, { replace: options.replace ?? false });
   const { ensembleName = `${name}-stream`, numUpdates, updateSize, latency, snapshotterName } = options;
   const { aggregatorName, streamInput, replace } = options;
   await addStreamingEnsemble(repository, {
     name: ensembleName,
-    network: name,
+    network,
     kernelInput: network.kernelInput,
     channels,
     sampleRate,

@@ -44,10 +44,10 @@ describe("a streaming ensemble", () => {
           step [ {
             model_name: "snapshotter" model_version: -1
             input_map { key: "snapshot_update" value: "stream" }
-            output_map { key: "snapshot" value: "kernel" }
+            output_map { key: "snapshot" value: "snapshot" }
           }, {
             model_name: "matched-filter" model_version: -1
-            input_map { key: "kernel" value: "kernel" }
+            input_map { key: "kernel" value: "snapshot" }
             input_map { key: "inverse_psd" value: "inverse_psd" }
             output_map { key: "triggers" value: "triggers" }
             output_map { key: "quadratures" value: "quadratures" }

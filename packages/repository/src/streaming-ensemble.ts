@@ -1,57 +1,15 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
-import {
-  type ModelConfig,
-  ModelConfigSchema,
-  type ModelEnsembling_StepSchema,
-  ModelEnsemblingSchema,
-  type ModelInput,
-  type ModelOutput,
-} from "@strainflow/proto";
+import type { ModelConfig } from "@strainflow/proto";
 import { checkSampleRate, invalidOption } from "@strainflow/series";
-import { buildAggregator } from "./aggregator.ts";
+import { createEnsemble } from "./ensemble.ts";
 import { repositoryError } from "./errors.ts";
-import { parametersOf, positive, type SequencePlacement } from "./model-config.ts";
-import type { ModelRepository } from "./repository.ts";
-import { buildSnapshotter } from "./snapshotter.ts";
-
-/** What a client must know of a streaming model; written to its configuration as `strainflow.*` parameters. */
-export interface StreamingFacts {
-  /** Hz of the stream. */
-  readonly sampleRate: number;
-  readonly channels: readonly string[];
-  /** Samples between two outputs, S. */
-  readonly strideSize: number;
-  /** Outputs per request, B. */
-  readonly batchSize: number;
-  /** How far back an output depends on the stream before its own stride, in samples. */
-  readonly memory: number;
-  /** The output of stride [a, a + S) stands for the stretch that begins at a − latency; a multiple of S. */
-  readonly latency: number;
-  /** Name of the input that takes the stream. */
-  readonly input: string;
-  /** Output samples per stride. Default 1. */
-  readonly updateSize?: number;
-}
-
-export function streamingParameters(facts: StreamingFacts): Record<string, string> {
-  return {
-    "strainflow.sample_rate": String(facts.sampleRate),
-    "strainflow.channels": facts.channels.join(","),
-    "strainflow.stride_size": String(facts.strideSize),
-    "strainflow.batch_size": String(facts.batchSize),
-    "strainflow.memory": String(facts.memory),
-    "strainflow.latency": String(facts.latency),
-    "strainflow.stream_input": facts.input,
-    "strainflow.update_size": String(facts.updateSize ?? 1),
-  };
-}
+import { positive, type SequencePlacement } from "./model-config.ts";
+import type { Model, ModelRepository } from "./repository.ts";
 
 export interface StreamingEnsembleOptions {
   /** Name of the ensemble. */
   readonly name: string;
-  /** The network: a model of this repository. */
-  readonly network: string;
+  /** The network: a model of this repository by its name, or one that is then written with the ensemble. */
+  readonly network: string | Model;
   /** The network's input that takes kernels `[B, C, L]`. Its other inputs become inputs of the ensemble. */
   readonly kernelInput: string;
   readonly channels: readonly string[];
@@ -66,7 +24,7 @@ export interface StreamingEnsembleOptions {
   readonly numUpdates?: number;
   /** Samples of the network's output per stride. Needed with `numUpdates` > 1. */
   readonly updateSize?: number;
-  /** Default 0. See {@link StreamingFacts.latency}; what averaging adds is added. */
+  /** Default 0. Samples by which outputs stand for the past; what averaging adds is added. */
   readonly latency?: number;
   /** Default `snapshotter`. */
   readonly snapshotterName?: string;
@@ -83,8 +41,8 @@ export interface StreamingEnsembleOptions {
 }
 
 /**
- * Adds a snapshotter, an averager if `numUpdates` > 1, and the ensemble that joins them to a network of the
- * repository: snapshotter → network (→ aggregator). The ensemble takes `stream` `[1, C, S·B]`.
+ * Adds a snapshotter, an averager if `numUpdates` > 1, and the ensemble that joins them to a network: snapshotter →
+ * network (→ aggregator). The ensemble takes `stream` `[1, C, S·B]`.
  *
  * @throws `no-model`, `model-exists`, `invalid-option`; `bad-network` where the network's tensors do not fit
  */
@@ -93,88 +51,41 @@ export async function addStreamingEnsemble(
   options: StreamingEnsembleOptions,
 ): Promise<void> {
   const { name, strideSize, channels, numUpdates = 1, replace = false, streamInput = "stream" } = options;
-  const { snapshotterName = "snapshotter", aggregatorName = "aggregator" } = options;
-  checkSampleRate(name, options.sampleRate);
+  const { snapshotterName = "snapshotter", aggregatorName = "aggregator", states = {}, latency } = options;
+  const { sampleRate, updateSize } = options;
+  checkSampleRate(name, sampleRate);
   positive(name, "numUpdates", numUpdates);
-  const network = await repository.config(options.network);
-  const { batchSize, kernelSize } = kernelShape(network, options.kernelInput, channels);
+  const config =
+    typeof options.network === "string" ? await repository.config(options.network) : options.network.config;
+  checkKernels(config, options.kernelInput, channels);
+  if (numUpdates > 1) checkAveraged(config, options);
 
-  const snapshotter = buildSnapshotter({
-    ...options.states,
-    name: snapshotterName,
-    channels: channels.length,
-    snapshotSize: kernelSize,
-    strideSize,
-    batchSize,
-  });
-  const steps: MessageInitShape<typeof ModelEnsembling_StepSchema>[] = [
-    {
-      modelName: snapshotterName,
-      modelVersion: -1n,
-      inputMap: { snapshot_update: streamInput },
-      outputMap: { snapshot: options.kernelInput },
-    },
-    {
-      modelName: options.network,
-      modelVersion: -1n,
-      inputMap: Object.fromEntries(network.input.map((tensor) => [tensor.name, tensor.name])),
-      outputMap: Object.fromEntries(network.output.map((tensor) => [tensor.name, tensor.name])),
-    },
-  ];
-  let outputs: Pick<ModelOutput, "name" | "dataType" | "dims">[] = network.output;
-  const aggregator =
-    numUpdates === 1 ? undefined : aggregatorFor(network, options, aggregatorName, batchSize, numUpdates);
-  if (aggregator !== undefined) {
-    const [averaged, ...rest] = network.output;
-    steps.push({
-      modelName: aggregatorName,
-      modelVersion: -1n,
-      inputMap: { update: averaged?.name ?? "" },
-      outputMap: { output_stream: "output_stream" },
-    });
-    outputs = [...aggregator.config.output, ...rest];
-  }
-
-  const others = network.input.filter((tensor) => tensor.name !== options.kernelInput);
-  const clash = others.find((tensor) => tensor.name === streamInput);
-  if (clash !== undefined)
-    throw invalidOption(name, "streamInput", streamInput, "no name of another of the network's inputs");
-  const stream: Pick<ModelInput, "name" | "dataType" | "dims"> = {
-    name: streamInput,
-    dataType: snapshotter.config.input[0]!.dataType,
-    dims: snapshotter.config.input[0]!.dims,
-  };
-  const config = create(ModelConfigSchema, {
+  const ensemble = createEnsemble(repository, {
     name,
-    platform: "ensemble",
-    input: [stream, ...others].map(({ name: tensor, dataType, dims }) => ({ name: tensor, dataType, dims })),
-    output: outputs.map(({ name: tensor, dataType, dims }) => ({ name: tensor, dataType, dims })),
-    schedulingChoice: { case: "ensembleScheduling", value: create(ModelEnsemblingSchema, { step: steps }) },
-    parameters: parametersOf({
-      ...options.parameters,
-      ...streamingParameters({
-        sampleRate: options.sampleRate,
-        channels,
-        strideSize,
-        batchSize,
-        memory: kernelSize - strideSize + (numUpdates - 1) * strideSize,
-        latency: (options.latency ?? 0) + (numUpdates - 1) * strideSize,
-        input: streamInput,
-        ...(numUpdates === 1 || options.updateSize === undefined ? {} : { updateSize: options.updateSize }),
-      }),
-    }),
+    stream: { sampleRate, channels, ...(latency === undefined ? {} : { latency }) },
+    changes: { parameters: options.parameters ?? {} },
   });
-
-  await repository.add(snapshotter, { replace });
-  if (aggregator !== undefined) await repository.add(aggregator, { replace });
-  await repository.add({ config, files: { "1/": "" } }, { replace });
+  const network = await ensemble.step(options.network);
+  const kernel = network.input(options.kernelInput);
+  ensemble.addStreamingInputs(
+    { into: kernel, strideSize, input: streamInput },
+    { ...states, name: snapshotterName },
+  );
+  for (const input of network.inputs) {
+    if (input === kernel) continue;
+    if (input.name === streamInput)
+      throw invalidOption(name, "streamInput", streamInput, "no name of another of the network's inputs");
+    ensemble.addInput(input);
+  }
+  const [averaged, ...rest] = network.outputs;
+  if (numUpdates > 1 && averaged !== undefined && updateSize !== undefined)
+    ensemble.addStreamingOutput(averaged, { ...states, name: aggregatorName, numUpdates, updateSize });
+  else if (averaged !== undefined) ensemble.addOutput(averaged);
+  for (const output of rest) ensemble.addOutput(output);
+  await ensemble.write({ replace });
 }
 
-function kernelShape(
-  network: ModelConfig,
-  input: string,
-  channels: readonly string[],
-): { readonly batchSize: number; readonly kernelSize: number } {
+function checkKernels(network: ModelConfig, input: string, channels: readonly string[]): void {
   const tensor = network.input.find((candidate) => candidate.name === input);
   const dims = tensor?.dims.map(Number) ?? [];
   const [batchSize = 0, channelCount, kernelSize = 0] = dims;
@@ -185,19 +96,12 @@ function kernelShape(
         `kernels of ${channels.join(", ")} need [batch, ${channels.length}, kernel] with fixed sizes`,
       { modelName: network.name, input, dims },
     );
-  return { batchSize, kernelSize };
 }
 
-function aggregatorFor(
-  network: ModelConfig,
-  options: StreamingEnsembleOptions,
-  name: string,
-  batchSize: number,
-  numUpdates: number,
-): ReturnType<typeof buildAggregator> {
+function checkAveraged(network: ModelConfig, options: StreamingEnsembleOptions): void {
+  const [batchSize] = network.input.find(({ name }) => name === options.kernelInput)?.dims ?? [];
   const averaged = network.output[0];
-  const dims = averaged?.dims.map(Number) ?? [];
-  const kernelSize = dims.at(-1) ?? 0;
+  const dims = averaged?.dims ?? [];
   if (dims.length < 2 || dims.length > 3 || dims[0] !== batchSize)
     throw repositoryError(
       "bad-network",
@@ -207,13 +111,4 @@ function aggregatorFor(
     );
   if (options.updateSize === undefined)
     throw invalidOption(options.name, "updateSize", undefined, "given when numUpdates > 1");
-  return buildAggregator({
-    ...options.states,
-    name,
-    kernelSize,
-    updateSize: options.updateSize,
-    batchSize,
-    numUpdates,
-    ...(dims.length === 3 ? { channels: dims[1] ?? 1 } : {}),
-  });
 }

@@ -178,11 +178,9 @@ function verifyOrder(
   const able = ({ step }: { readonly step: Step }): boolean =>
     Object.values(step.inputMap).every((tensor) => there.has(tensor) || !made.has(tensor));
   let left = steps;
-  for (let before = Number.POSITIVE_INFINITY; left.length < before && left.length > 0; ) {
-    before = left.length;
-    for (const { step } of left.filter(able))
-      for (const tensor of Object.values(step.outputMap)) there.add(tensor);
-    left = left.filter((one) => !able(one));
+  for (let ready = left.filter(able); ready.length > 0; ready = left.filter(able)) {
+    left = left.filter((one) => !ready.includes(one));
+    for (const { step } of ready) for (const tensor of Object.values(step.outputMap)) there.add(tensor);
   }
   if (left.length > 0)
     report(
