@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeTriton } from "../support/real-triton.ts";
-import type { ServerName, Subject } from "./subject.ts";
-import { type Running, startSubject } from "./subjects.ts";
+import type { ServerName, Subject, Topic } from "./subject.ts";
+import { type Running, type SubjectOptions, startSubject } from "./subjects.ts";
+import { control, controlRefused } from "./topics/control.ts";
 import { generate } from "./topics/generate.ts";
 import { httpCompression, httpValues } from "./topics/http.ts";
 import { httpQueries } from "./topics/http-queries.ts";
@@ -17,7 +18,7 @@ import { values } from "./topics/values.ts";
  * One suite, two servers, the same expectations: what a client can see of the protocol. Where the embedded server
  * answers otherwise, a table says so, with the reason.
  */
-const TOPICS = [
+const OPEN: readonly Topic[] = [
   queries,
   values,
   refusals,
@@ -29,19 +30,29 @@ const TOPICS = [
   httpCompression,
   httpRefusals,
   generate,
+  control,
 ];
 
+/** Started with what is in its repository, for good. */
+const FIXED: readonly Topic[] = [controlRefused];
+
 function conformance(name: ServerName): void {
+  describe("with all models", () => onOne(name, {}, OPEN));
+  describe("without model control", () =>
+    onOne(name, { only: ["net", "variable"], controlled: false }, FIXED));
+}
+
+function onOne(name: ServerName, options: SubjectOptions, topics: readonly Topic[]): void {
   let running: Running | undefined;
   beforeAll(async () => {
-    running = await startSubject(name);
+    running = await startSubject(name, options);
   }, 120_000);
   afterAll(() => running?.stop());
   const subject = (): Subject => {
     if (running === undefined) throw new Error("the server did not start");
     return running;
   };
-  for (const topic of TOPICS) topic(subject);
+  for (const topic of topics) topic(subject);
 }
 
 describeTriton("a real Triton", () => conformance("triton"));

@@ -1,23 +1,27 @@
 import { createServer } from "@strainflow/server";
 import { startRealTriton } from "../support/real-triton.ts";
-import { writeTwins } from "./models/write-twins.ts";
+import { TWINS, writeTwins } from "./models/write-twins.ts";
 import type { ServerName, Subject } from "./subject.ts";
 
 export interface Running extends Subject {
   stop(): Promise<void>;
 }
 
-/** Starts one of the two servers with all models. */
-export async function startSubject(name: ServerName): Promise<Running> {
-  const there = process.env["CONF_TRITON"];
-  if (name === "triton" && there !== undefined) {
-    const [grpc = "", http = ""] = there.split(" ");
-    return { name, grpc, http, stop: async () => {} };
-  }
-  const repository = await writeTwins(name === "triton" ? "python" : "onnx");
+export interface SubjectOptions {
+  /** Names of models. Default: all. */
+  readonly only?: readonly string[];
+  /** Whether clients may load and unload. Default true. */
+  readonly controlled?: boolean;
+}
+
+/** Starts one of the two servers. */
+export async function startSubject(name: ServerName, options: SubjectOptions = {}): Promise<Running> {
+  const { only, controlled = true } = options;
+  const models = TWINS.filter((twin) => only?.includes(twin.name) ?? true);
+  const repository = await writeTwins(name === "triton" ? "python" : "onnx", models);
   if (name === "triton") {
     const triton = await startRealTriton(repository.path, {
-      serverArgs: ["--model-control-mode=explicit", "--load-model=*"],
+      serverArgs: controlled ? ["--model-control-mode=explicit", "--load-model=*"] : [],
     });
     return {
       name,
@@ -31,8 +35,7 @@ export async function startSubject(name: ServerName): Promise<Running> {
   }
   const server = await createServer({
     repository: repository.path,
-    modelControl: "explicit",
-    startupModels: ["*"],
+    ...(controlled ? { modelControl: "explicit" as const, startupModels: ["*"] } : {}),
   });
   return {
     name,
