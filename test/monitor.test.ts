@@ -1,17 +1,20 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer as createHttpServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   createCsvSink,
   type ModelActivity,
+  type MonitoredServer,
   type MonitorSample,
   monitorServers,
   runSinks,
 } from "@strainflow/monitor";
+import { createGraph } from "@strainflow/repository";
+import { createServer } from "@strainflow/server";
 import { connect } from "@strainflow/triton";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startHermesMonitor, withoutHermes } from "./support/hermes.ts";
 import { describeTriton, type RealTriton, startRealTriton } from "./support/real-triton.ts";
 
@@ -32,23 +35,32 @@ class TritonPythonModel:
         ]) for request in requests]
 `;
 
+/** The same for a server that runs ONNX. */
+function twice(): Uint8Array {
+  const graph = createGraph("twice");
+  graph.output("y", graph.op("Mul", [graph.input("x", "FP32", ["n", 4]), graph.float(2)]), "FP32", ["n", 4]);
+  return graph.toBytes();
+}
+
 const step = (model: string, from: string, to: string): string =>
   `step { model_name: "${model}" model_version: -1 input_map { key: "x" value: "${from}" } output_map { key: "y" value: "${to}" } }`;
 
-/** An ensemble of two python models, one model with a tag of its own, and one that is never asked. */
-async function writeModels(folder: string): Promise<void> {
-  const python = `backend: "python"${TENSORS}\ninstance_group { count: 1 kind: KIND_CPU }`;
+/** An ensemble of two models, one model with a tag of its own, and one that is never asked. */
+async function writeModels(folder: string, backend: "python" | "onnx"): Promise<void> {
+  const network = `${backend === "python" ? 'backend: "python"' : 'platform: "onnxruntime_onnx"'}${TENSORS}\ninstance_group { count: 1 kind: KIND_CPU }`;
   const configs = {
-    first: python,
-    second: python,
-    tagged: `${python}\nmetric_tags { key: "site" value: "LHO" }`,
-    quiet: python,
+    first: network,
+    second: network,
+    tagged: `${network}\nmetric_tags { key: "site" value: "LHO" }`,
+    quiet: network,
     pipe: `platform: "ensemble"${TENSORS}\nensemble_scheduling { ${step("second", "x", "mid")} ${step("first", "mid", "y")} }`,
   };
   for (const [name, config] of Object.entries(configs)) {
     await mkdir(join(folder, name, "1"), { recursive: true });
     await writeFile(join(folder, name, "config.pbtxt"), config);
-    if (name !== "pipe") await writeFile(join(folder, name, "1", "model.py"), PYTHON);
+    if (name === "pipe") continue;
+    if (backend === "python") await writeFile(join(folder, name, "1", "model.py"), PYTHON);
+    else await writeFile(join(folder, name, "1", "model.onnx"), twice());
   }
 }
 
@@ -68,12 +80,96 @@ async function ask(address: string, model: string, requests: number, batch: numb
 const modelsOf = (sample: MonitorSample | undefined): readonly ModelActivity[] =>
   sample?.kind === "server" ? sample.models : [];
 
+/** Models as they were asked, each with its steps, and durations that are the server's own statistics. */
+async function countsEveryRequest(server: MonitoredServer, address: string): Promise<void> {
+  const stop = new AbortController();
+  const sums = new Map<string, Record<string, number>>();
+  const last = new Map<string, ModelActivity>();
+  let asked: Promise<void> | undefined;
+  let afterwards = 0;
+  for await (const sample of monitorServers({ servers: [server], intervalMs: 50, signal: stop.signal })) {
+    if (sample.kind === "away" || sample.kind === "no-steps") throw sample.error;
+    asked ??= Promise.all([
+      ask(address, "pipe", 30, 4),
+      ask(address, "first", 10, 1),
+      ask(address, "tagged", 5, 8),
+    ]).then(() => {
+      afterwards = 1;
+    });
+    let quiet = true;
+    for (const activity of modelsOf(sample)) {
+      const sum = sums.get(activity.model) ?? {};
+      for (const [name, value] of Object.entries(activity.counters)) {
+        sum[name] = (sum[name] ?? 0) + value;
+        if (value > 0) quiet = false;
+      }
+      sums.set(activity.model, sum);
+      last.set(activity.model, activity);
+    }
+    // Triton counts a request after it has answered it.
+    if (afterwards > 0 && quiet && ++afterwards > 3) stop.abort();
+  }
+  await asked;
+  expect(sums.get("pipe")).toMatchObject({ requests: 30, inferences: 120, executions: 30, failures: 0 });
+  expect(sums.get("second")).toMatchObject({ requests: 30, inferences: 120 });
+  expect(sums.get("first")).toMatchObject({ requests: 40, inferences: 130 });
+  expect(sums.get("tagged")).toMatchObject({ requests: 5, inferences: 40 });
+  expect(sums.get("quiet")).toMatchObject({ requests: 0, inferences: 0, requestUs: 0 });
+  expect([...last.values()].map(({ model, steps, stepOf }) => [model, steps, stepOf])).toEqual([
+    ["first", undefined, ["pipe"]],
+    ["pipe", ["second", "first"], []],
+    ["quiet", undefined, []],
+    ["second", undefined, ["pipe"]],
+    ["tagged", undefined, []],
+  ]);
+
+  const client = await connect(address);
+  try {
+    let totals: MonitorSample | undefined;
+    for await (const sample of monitorServers({ servers: [server], once: true })) totals = sample;
+    for (const { name, inferenceStats } of await client.statistics()) {
+      const told = modelsOf(totals).find(({ model }) => model === name)!;
+      expect(told.counters.requests, name).toBe(Number(inferenceStats?.success?.count));
+      // Each request's part is cut to whole microseconds before it is added up.
+      for (const [ours, theirs] of [
+        [told.counters.requestUs, inferenceStats?.success?.ns],
+        [told.counters.queueUs, inferenceStats?.queue?.ns],
+        [told.counters.computeInputUs, inferenceStats?.computeInput?.ns],
+        [told.counters.computeInferUs, inferenceStats?.computeInfer?.ns],
+        [told.counters.computeOutputUs, inferenceStats?.computeOutput?.ns],
+      ] as const)
+        expect(Math.abs(ours! - Number(theirs) / 1000), name).toBeLessThanOrEqual(
+          told.counters.requests! + 1,
+        );
+    }
+  } finally {
+    client.close();
+  }
+}
+
+describe("the monitor of the embedded server", () => {
+  it("counts every request, per model and per step, and its durations are the server's own", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "strainflow-monitored-"));
+    await writeModels(folder, "onnx");
+    const server = await createServer({ repository: folder });
+    try {
+      await countsEveryRequest(
+        { name: "embedded", metrics: server.metricsAddress ?? "", models: `grpc://${server.grpcAddress}` },
+        server.grpcAddress,
+      );
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describeTriton("the monitor of a real Triton", () => {
   let folder = "";
   let triton: RealTriton;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "strainflow-monitored-"));
-    await writeModels(join(folder, "models"));
+    await writeModels(join(folder, "models"), "python");
     triton = await startRealTriton(join(folder, "models"));
   });
   afterAll(async () => {
@@ -86,71 +182,8 @@ describeTriton("the monitor of a real Triton", () => {
     models: `grpc://${triton.address}`,
   });
 
-  it("counts every request, per model and per step, and its durations are the server's own", async () => {
-    const stop = new AbortController();
-    const sums = new Map<string, Record<string, number>>();
-    const last = new Map<string, ModelActivity>();
-    let asked: Promise<void> | undefined;
-    let afterwards = 0;
-    for await (const sample of monitorServers({ servers: [server()], intervalMs: 50, signal: stop.signal })) {
-      if (sample.kind === "away" || sample.kind === "no-steps") throw sample.error;
-      asked ??= Promise.all([
-        ask(triton.address, "pipe", 30, 4),
-        ask(triton.address, "first", 10, 1),
-        ask(triton.address, "tagged", 5, 8),
-      ]).then(() => {
-        afterwards = 1;
-      });
-      let quiet = true;
-      for (const activity of modelsOf(sample)) {
-        const sum = sums.get(activity.model) ?? {};
-        for (const [name, value] of Object.entries(activity.counters)) {
-          sum[name] = (sum[name] ?? 0) + value;
-          if (value > 0) quiet = false;
-        }
-        sums.set(activity.model, sum);
-        last.set(activity.model, activity);
-      }
-      // Triton counts a request after it has answered it.
-      if (afterwards > 0 && quiet && ++afterwards > 3) stop.abort();
-    }
-    await asked;
-    expect(sums.get("pipe")).toMatchObject({ requests: 30, inferences: 120, executions: 30, failures: 0 });
-    expect(sums.get("second")).toMatchObject({ requests: 30, inferences: 120 });
-    expect(sums.get("first")).toMatchObject({ requests: 40, inferences: 130 });
-    expect(sums.get("tagged")).toMatchObject({ requests: 5, inferences: 40 });
-    expect(sums.get("quiet")).toMatchObject({ requests: 0, inferences: 0, requestUs: 0 });
-    expect([...last.values()].map(({ model, steps, stepOf }) => [model, steps, stepOf])).toEqual([
-      ["first", undefined, ["pipe"]],
-      ["pipe", ["second", "first"], []],
-      ["quiet", undefined, []],
-      ["second", undefined, ["pipe"]],
-      ["tagged", undefined, []],
-    ]);
-
-    const client = await connect(triton.address);
-    try {
-      let totals: MonitorSample | undefined;
-      for await (const sample of monitorServers({ servers: [server()], once: true })) totals = sample;
-      for (const { name, inferenceStats } of await client.statistics()) {
-        const told = modelsOf(totals).find(({ model }) => model === name)!;
-        expect(told.counters.requests, name).toBe(Number(inferenceStats?.success?.count));
-        // Each request's part is cut to whole microseconds before it is added up.
-        for (const [ours, theirs] of [
-          [told.counters.requestUs, inferenceStats?.success?.ns],
-          [told.counters.queueUs, inferenceStats?.queue?.ns],
-          [told.counters.computeInputUs, inferenceStats?.computeInput?.ns],
-          [told.counters.computeInferUs, inferenceStats?.computeInfer?.ns],
-          [told.counters.computeOutputUs, inferenceStats?.computeOutput?.ns],
-        ] as const)
-          expect(Math.abs(ours! - Number(theirs) / 1000), name).toBeLessThanOrEqual(
-            told.counters.requests! + 1,
-          );
-      }
-    } finally {
-      client.close();
-    }
-  });
+  it("counts every request, per model and per step, and its durations are the server's own", () =>
+    countsEveryRequest(server(), triton.address));
 
   it("goes on through a server that is killed and started again, and sees that it began anew", async () => {
     const own = await startRealTriton(join(folder, "models"), { supervise: true });
@@ -194,7 +227,7 @@ describeTriton("the monitor of a real Triton", () => {
     async () => {
       // hermes says nowhere that it has begun: how often it has asked is counted on the way.
       let asked = 0;
-      const relay = createServer((_, response) => {
+      const relay = createHttpServer((_, response) => {
         fetch(triton.metricsAddress)
           .then((page) => page.text())
           .then(

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, type SuiteAPI } from "vitest";
 
-const PROGRAMS = ["prometheus", "promtool", "prometheus-pushgateway"];
+const PROMTOOL = "promtool";
+const PROGRAMS = ["prometheus", PROMTOOL, "prometheus-pushgateway"];
 const missing = PROGRAMS.filter((name) => spawnSync(name, ["--version"]).error !== undefined);
 const required = process.env["STRAINFLOW_REQUIRE"] === "all";
 
@@ -76,7 +77,7 @@ export async function query(prometheus: Daemon, expression: string): Promise<Que
 
 /** What promtool has to say against a page of metrics; empty where that is nothing. */
 export function lint(page: string): string {
-  const { stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input: page, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync(PROMTOOL, ["check", "metrics"], { input: page, encoding: "utf8" });
   return `${stdout}${stderr}`.trim();
 }
 

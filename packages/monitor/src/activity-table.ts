@@ -68,7 +68,8 @@ export function createTableState(): TableState {
     },
     lines(columns) {
       const shown: string[] = [];
-      for (const [name, { last, away, seen, noSteps }] of servers) {
+      const byName = [...servers].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+      for (const [name, { last, away, seen, noSteps }] of byName) {
         if (shown.length > 0) shown.push("");
         const when =
           away !== undefined

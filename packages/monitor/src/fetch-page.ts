@@ -10,7 +10,7 @@ export interface PageFetcher {
   close(): void;
 }
 
-export interface PageOptions {
+interface PageOptions {
   readonly signal: AbortSignal;
   /** Milliseconds until the page must be there. */
   readonly timeoutMs: number;

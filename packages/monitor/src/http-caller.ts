@@ -12,7 +12,7 @@ export interface HttpCaller {
   close(): void;
 }
 
-export interface HttpCall {
+interface HttpCall {
   /** Milliseconds until the whole answer must be there. */
   readonly timeoutMs: number;
   /** Default GET. */
@@ -22,7 +22,7 @@ export interface HttpCall {
   readonly signal?: AbortSignal;
 }
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   /** `404 Not Found` */
   readonly said: string;
