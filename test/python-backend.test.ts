@@ -11,8 +11,10 @@ import {
   buildBackgroundSnapshotter,
   buildSnapshotter,
   buildWhitener,
+  createEnsemble,
   createGraph,
   createRepository,
+  type ModelRepository,
   type Placement,
 } from "@strainflow/repository";
 import { createServer, type InferenceServer } from "@strainflow/server";
@@ -81,6 +83,7 @@ async function writeModels(path: string, backend: "onnx" | "python"): Promise<vo
     aggregatorName: "stream-aggregator",
     states: placement,
   });
+  await addSeveralStreams(repository, placement);
   await addModel(repository, {
     ...placement,
     name: "kinds",
@@ -88,6 +91,34 @@ async function writeModels(path: string, backend: "onnx" | "python"): Promise<vo
     source: kinds(),
     maxBatchSize: 4,
   });
+}
+
+/** Two streams of several lengths in one snapshotter; one of its snapshots feeds two steps. */
+async function addSeveralStreams(repository: ModelRepository, placement: Placement): Promise<void> {
+  const g = createGraph("pair");
+  const sum = g.op("ReduceSum", [g.input("long", "FP32", [2, 2, 40]), g.ints([1, 2])], { keepdims: 0 });
+  const mean = g.op("ReduceMean", [g.input("short", "FP32", [2, 12])], { axes: [1], keepdims: 0 });
+  const total = g.op("Add", [sum, mean]);
+  g.output("total", g.op("Reshape", [total, g.ints([2, 1])]), "FP32", [2, 1]);
+  await addModel(repository, {
+    ...placement,
+    name: "pair",
+    platform: "onnxruntime_onnx",
+    source: g.toBytes(),
+  });
+  const ensemble = createEnsemble(repository, { name: "several" });
+  const [one, two] = [await ensemble.step("pair"), await ensemble.step("pair")];
+  const snapshotter = ensemble.addStreamingInputs(
+    [
+      { into: [one.input("long"), one.input("short")], strideSize: 8, input: "strain" },
+      { into: two.input("short"), strideSize: 4, input: "aux" },
+    ],
+    { ...placement, name: "several-snapshotter" },
+  );
+  ensemble.pipe(snapshotter.output("snapshot_0"), two.input("long"));
+  ensemble.addOutput(one.output("total"), { name: "first" });
+  ensemble.addOutput(two.output("total"), { name: "second" });
+  await ensemble.write();
 }
 
 /** A graph with tensors of several types, and any number of rows. */
@@ -178,6 +209,17 @@ describeTriton("models on Triton's python backend, as their ONNX twins on the em
         expect(await expectSame(model, [wave(input, shape, i)], { id, start, end })).toBeGreaterThan(0.1);
     },
   );
+
+  it("several streams in one snapshotter, of several lengths, feed several steps", async () => {
+    for (const [i, start] of [true, false, false, true].entries())
+      expect(
+        await expectSame("several", [wave("strain", [1, 3, 16], i), wave("aux", [1, 1, 8], i + 5)], {
+          id: 31,
+          start,
+          end: i === 3,
+        }),
+      ).toBeGreaterThan(0.1);
+  });
 
   it("whitens in FP64 inside", async () => {
     expect(await expectSame("whitener", [wave("strain", [2, 2, 800], 1)])).toBeGreaterThan(0.1);
