@@ -70,6 +70,9 @@ export function buildAggregator(options: AggregatorOptions): Model {
       "strainflow.update_size": updateSize,
       "strainflow.batch_size": batchSize,
       "strainflow.num_updates": numUpdates,
+      // In output samples, as all of its sizes.
+      "strainflow.memory": waiting,
+      "strainflow.latency": waiting,
       ...(offset === 0 ? {} : { "strainflow.offset": offset }),
     },
   } as const;

@@ -43,6 +43,7 @@ export function buildBackgroundSnapshotter(options: BackgroundSnapshotterOptions
       name,
       inputs: [{ name: input, type: "FP32", shape: updateShape }],
       outputs: [{ name: output, type: "FP32", shape: wholeShape }],
+      parameters: { "strainflow.memory": stateSize, "strainflow.latency": 0 },
       onnx: g.toBytes(),
       states: [{ name: "snapshot", type: "FP32", shape: stateShape }],
     },

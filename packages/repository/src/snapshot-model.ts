@@ -60,6 +60,7 @@ export function snapshotModel(
     "strainflow.stride_size": first.strideSize,
     "strainflow.batch_size": batchSize,
     "strainflow.memory": Math.max(...streams.map((stream) => longest(stream) - stream.strideSize)),
+    "strainflow.latency": 0,
   };
   if (placement.backend === "python") {
     const described = streams.map(({ input, strideSize, snapshots }) => ({
