@@ -157,6 +157,16 @@ describe("the monitor of the embedded server", () => {
         { name: "embedded", metrics: server.metricsAddress ?? "", models: `grpc://${server.grpcAddress}` },
         server.grpcAddress,
       );
+      // Ours keeps a histogram, and so tells quantiles at the server as well.
+      for await (const sample of monitorServers({
+        servers: [{ metrics: server.metricsAddress ?? "" }],
+        once: true,
+      }))
+        for (const { model, counters, quantiles } of modelsOf(sample)) {
+          const us = [...(quantiles?.us.values() ?? [])];
+          expect(us, model).toHaveLength(counters.requests === 0 ? 0 : 5);
+          expect(us, model).toEqual(us.toSorted((one, other) => one - other));
+        }
     } finally {
       await server.close();
       await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,11 @@
+import { histogramQuantiles } from "./histogram-quantiles.ts";
 import {
   type CounterName,
   counterNames,
   type ModelCounters,
   type ModelMetrics,
   modelKey,
+  type RequestQuantiles,
 } from "./model-counters.ts";
 
 /** What a model did between two readings of its server. */
@@ -16,8 +18,8 @@ export interface ModelDelta {
   readonly reset: boolean;
   /** Requests that wait at the end. */
   readonly pending?: number;
-  /** As the server tells them; of its recent past, not of this interval alone. */
-  readonly quantiles?: ModelMetrics["quantiles"];
+  /** As the server tells them; absent where it does not. */
+  readonly quantiles?: RequestQuantiles;
 }
 
 /** What a server did between two readings. */
@@ -55,31 +57,34 @@ export interface DeltaOptions {
  * - A model that is gone has none; when it comes back it begins at zero.
  */
 export function createDeltas({ fromZero = false }: DeltaOptions = {}): Deltas {
-  let before: ReadonlyMap<string, ModelCounters> | undefined = fromZero ? new Map() : undefined;
+  let before: ReadonlyMap<string, ModelMetrics> | undefined = fromZero ? new Map() : undefined;
   let beforeMs: number | undefined;
   let wasAway = false;
   return {
     push(models, atMs) {
       const last = before;
       const elapsedSeconds = beforeMs === undefined ? 0 : Math.max(0, (atMs - beforeMs) / 1000);
-      before = new Map(models.map(({ model, version, counters }) => [modelKey(model, version), counters]));
+      before = new Map(models.map((metrics) => [modelKey(metrics.model, metrics.version), metrics]));
       beforeMs = atMs;
       const restarted =
         wasAway &&
         models.some(({ model, version, counters }) =>
-          hasFallen(last?.get(modelKey(model, version)), counters),
+          hasFallen(last?.get(modelKey(model, version))?.counters, counters),
         );
       wasAway = false;
       if (last === undefined) return undefined;
       return {
         elapsedSeconds,
-        models: models.map(({ model, version, counters, pending, quantiles }) => {
+        models: models.map((metrics) => {
+          const { model, version, counters, pending } = metrics;
           const old = last.get(modelKey(model, version));
-          const reset = old !== undefined && (restarted || hasFallen(old, counters));
+          const reset = old !== undefined && (restarted || hasFallen(old.counters, counters));
+          const from = reset ? undefined : old;
+          const quantiles = quantilesSince(from, metrics);
           return {
             model,
             version,
-            counters: growth(reset ? {} : (old ?? {}), counters),
+            counters: growth(from?.counters ?? {}, counters),
             reset,
             ...(pending === undefined ? {} : { pending }),
             ...(quantiles === undefined ? {} : { quantiles }),
@@ -91,6 +96,13 @@ export function createDeltas({ fromZero = false }: DeltaOptions = {}): Deltas {
       wasAway = true;
     },
   };
+}
+
+/** Of the interval where there is a histogram; else as the server has them. */
+function quantilesSince(old: ModelMetrics | undefined, now: ModelMetrics): RequestQuantiles | undefined {
+  if (now.buckets === undefined) return now.quantiles;
+  const us = histogramQuantiles(old?.buckets ?? new Map(), now.buckets);
+  return us.size === 0 ? undefined : { us };
 }
 
 function hasFallen(old: ModelCounters | undefined, now: ModelCounters): boolean {

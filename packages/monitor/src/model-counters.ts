@@ -1,4 +1,6 @@
+import type { Buckets } from "./histogram-quantiles.ts";
 import type { MetricsText } from "./metrics-text.ts";
+import { metricValue } from "./sample-line.ts";
 
 /** What Triton counts of a model since it was loaded. Durations are sums over requests, in microseconds. */
 export const counterMetrics = {
@@ -25,7 +27,10 @@ export const counterNames: readonly CounterName[] = Object.keys(counterMetrics) 
 /** A counter is absent where the server does not tell it (`--metrics-config counter_latencies=false`). */
 export type ModelCounters = Readonly<Partial<Record<CounterName, number>>>;
 
-/** Quantiles of the requests that a server has answered of late, in microseconds. */
+/**
+ * Quantiles of the requests that a server answered, in microseconds: of the interval, where the server keeps a histogram
+ * (strainflow's does); of its recent past, where it keeps a summary (Triton's `--metrics-config summary_latencies=true`).
+ */
 export interface RequestQuantiles {
   /** `"0.99"` → microseconds, in the order of the quantiles. */
   readonly us: ReadonlyMap<string, number>;
@@ -38,12 +43,16 @@ export interface ModelMetrics {
   readonly counters: ModelCounters;
   /** Requests that wait now. */
   readonly pending?: number;
-  /** Server-side quantiles, where the server keeps them (`--metrics-config summary_latencies=true`). */
+  /** A summary's quantiles. */
   readonly quantiles?: RequestQuantiles;
+  /** A histogram of requests' durations. */
+  readonly buckets?: Buckets;
 }
 
 const PENDING = "nv_inference_pending_request_count";
 const SUMMARY = "nv_inference_request_summary_us";
+const HISTOGRAM = "strainflow_inference_request_seconds_bucket";
+const OTHERS: readonly string[] = [PENDING, SUMMARY, HISTOGRAM];
 
 const counterOf: ReadonlyMap<string, CounterName> = new Map(
   counterNames.map((name) => [counterMetrics[name], name]),
@@ -55,6 +64,7 @@ interface Growing {
   readonly counters: Partial<Record<CounterName, number>>;
   pending?: number;
   readonly quantiles: Map<string, number>;
+  readonly buckets: Map<number, number>;
 }
 
 /**
@@ -68,18 +78,22 @@ export function modelMetrics({ samples }: MetricsText): ModelMetrics[] {
   for (const { name, labels, value } of samples) {
     const model = labels.get("model");
     const counter = counterOf.get(name);
-    if (model === undefined || (counter === undefined && name !== PENDING && name !== SUMMARY)) continue;
+    if (model === undefined || (counter === undefined && !OTHERS.includes(name))) continue;
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) continue;
     const version = labels.get("version") ?? "";
     const key = modelKey(model, version);
     let found = models.get(key);
     if (found === undefined) {
-      found = { model, version, counters: {}, quantiles: new Map() };
+      found = { model, version, counters: {}, quantiles: new Map(), buckets: new Map() };
       models.set(key, found);
     }
     if (counter !== undefined) found.counters[counter] = (found.counters[counter] ?? 0) + value;
     else if (name === PENDING) found.pending = (found.pending ?? 0) + value;
-    else {
+    else if (name === HISTOGRAM) {
+      const bound = metricValue(labels.get("le") ?? "");
+      if (bound !== undefined && !Number.isNaN(bound))
+        found.buckets.set(bound, (found.buckets.get(bound) ?? 0) + value);
+    } else {
       // Where several instances tell their own, the slowest says most.
       const quantile = labels.get("quantile");
       if (quantile !== undefined)
@@ -88,11 +102,12 @@ export function modelMetrics({ samples }: MetricsText): ModelMetrics[] {
   }
   return [...models.values()]
     .filter(({ counters }) => Object.keys(counters).length > 0)
-    .map(({ model, version, counters, pending, quantiles }) => ({
+    .map(({ model, version, counters, pending, quantiles, buckets }) => ({
       model,
       version,
       counters,
       ...(pending === undefined ? {} : { pending }),
+      ...(buckets.size === 0 ? {} : { buckets }),
       ...(quantiles.size === 0
         ? {}
         : { quantiles: { us: new Map([...quantiles].sort(([a], [b]) => Number(a) - Number(b))) } }),

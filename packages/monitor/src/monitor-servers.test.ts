@@ -4,6 +4,7 @@ import { from, lastValueFrom, take, toArray } from "rxjs";
 import { describe, expect, test } from "vitest";
 import type { MonitorSample } from "./monitor-sample.ts";
 import { type MonitorOptions, monitorServers } from "./monitor-servers.ts";
+import { createPrometheusEndpoint } from "./prometheus-endpoint.ts";
 import { type Counted, metricsPage, servePages } from "./testing/metrics-server.ts";
 
 /** Samples until one is what is waited for. */
@@ -240,6 +241,26 @@ describe("servers that are watched", () => {
       [latency.p999Ms, 999],
     ] as const)
       expect(told / ms).toBeCloseTo(1, 2);
+  });
+
+  test("show clients of other processes, which tell of themselves to Prometheus", async () => {
+    const histogram = createHistogram();
+    for (let ms = 1; ms <= 1000; ms++) histogram.record(ms * 1e6);
+    const endpoint = await createPrometheusEndpoint();
+    try {
+      for await (const sample of monitorServers({
+        servers: [],
+        clients: [{ name: "h1", histogram }],
+        once: true,
+      }))
+        endpoint.write(sample);
+      const samples = await until({ servers: [{ metrics: endpoint.url }], once: true }, () => false);
+      expect(kinds(samples)).toEqual(["client", "server"]);
+      expect(samples[0]).toMatchObject({ client: "h1", latency: { count: 1000 } });
+      expect(samples[0]?.kind === "client" && samples[0].latency.p999Ms / 999).toBeCloseTo(1, 2);
+    } finally {
+      await endpoint.close();
+    }
   });
 
   test.each<[string, MonitorOptions]>([

@@ -1,6 +1,7 @@
 import type { Averages } from "./averages.ts";
 import { type CounterName, counterNames, modelKey } from "./model-counters.ts";
 import type { ClientSample, ModelActivity, MonitorSample, ServerSample } from "./monitor-sample.ts";
+import { CLIENT_LATENCY, CLIENT_QUANTILES } from "./told-clients.ts";
 import type { WrittenFamily, WrittenValue } from "./write-metrics.ts";
 
 /** Samples in, a page of metrics out: what was seen since the monitor began. */
@@ -33,13 +34,6 @@ const PHASES: readonly (readonly [DurationName, string])[] = [
   ["computeInferUs", "compute_infer"],
   ["computeOutputUs", "compute_output"],
 ];
-
-const QUANTILES = [
-  ["0.5", "p50Ms"],
-  ["0.9", "p90Ms"],
-  ["0.99", "p99Ms"],
-  ["0.999", "p999Ms"],
-] as const;
 
 /**
  * Counters that begin at zero with the monitor and never fall, whatever the servers' own do: Prometheus' `rate` over
@@ -188,11 +182,11 @@ export function createRunningTotals(): RunningTotals {
           ),
         },
         {
-          name: "strainflow_client_latency_seconds",
+          name: CLIENT_LATENCY,
           type: "summary",
           help: "Latency from request to answer at the client",
           values: [...clients.values()].flatMap(({ client, latency }) => [
-            ...QUANTILES.map(([quantile, name]) => ({
+            ...CLIENT_QUANTILES.map(([quantile, name]) => ({
               labels: { client, quantile },
               value: latency[name] / 1e3,
             })),

@@ -22,7 +22,7 @@ const ESCAPED: Readonly<Record<string, string>> = { n: "\n", '"': '"', "\\": "\\
  *
  * @returns `undefined` if it is none
  */
-function metricValue(text: string): number | undefined {
+export function metricValue(text: string): number | undefined {
   if (NUMBER.test(text)) return Number(text);
   const special = /^([+-]?)(nan|inf(?:inity)?)$/i.exec(text);
   if (special === null) return undefined;

@@ -8,6 +8,7 @@ import { parseMetrics } from "./metrics-text.ts";
 import { type ModelMetrics, modelMetrics } from "./model-counters.ts";
 import type { ModelActivity, MonitorSample } from "./monitor-sample.ts";
 import type { MonitoredServer } from "./server-address.ts";
+import { type ToldClient, toldClients } from "./told-clients.ts";
 
 /** How a server is watched. */
 export interface WatchOptions {
@@ -54,6 +55,8 @@ export async function watchServer(server: MonitoredServer, options: WatchOptions
       return;
     }
     answeredAt = askedAt;
+    for (const { client, latency } of read.clients)
+      await give({ kind: "client", client, timestampMs, latency });
     const delta = deltas.push(read.models, askedAt);
     if (delta === undefined) {
       await give({
@@ -101,15 +104,18 @@ export async function watchServer(server: MonitoredServer, options: WatchOptions
 
 interface Reading {
   readonly models: readonly ModelMetrics[];
+  readonly clients: readonly ToldClient[];
   readonly unreadableLines: number;
 }
 
 function readModels(page: string, url: string): Reading {
   const text = parseMetrics(page);
+  const clients = toldClients(text);
   const known =
+    clients.length > 0 ||
     text.samples.some(({ name }) => name.startsWith("nv_")) ||
     [...text.families.keys()].some((name) => name.startsWith("nv_"));
-  if (known) return { models: modelMetrics(text), unreadableLines: text.problemCount };
+  if (known) return { models: modelMetrics(text), clients, unreadableLines: text.problemCount };
   const [first] = text.problems;
   const what =
     page.trim() === ""
