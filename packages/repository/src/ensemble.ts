@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type ModelConfig, ModelConfigSchema, ModelEnsemblingSchema } from "@strainflow/proto";
 import { type ConfigChanges, editConfig } from "./edit-config.ts";
+import { inOrder, type Use } from "./ensemble-order.ts";
 import { checkFit, type EnsembleStep, type Port, showPort, stepOf } from "./ensemble-ports.ts";
 import {
   buildStreamingInputs,
@@ -66,11 +67,6 @@ export interface Ensemble {
   build(): readonly Model[];
   /** Writes all that `build` gives: all of it or nothing. @throws `model-exists` unless `replace` is set */
   write(options?: { readonly replace?: boolean }): Promise<void>;
-}
-
-interface Use {
-  readonly step: EnsembleStep;
-  readonly version: number;
 }
 
 /**
@@ -265,28 +261,4 @@ export function createEnsemble(repository: ModelRepository, options: EnsembleOpt
     build,
     write: ({ replace = false } = {}) => repository.add(build(), { replace }),
   };
-}
-
-/** Steps as data goes through them; those that wait for each other are left out. */
-function inOrder(
-  uses: readonly Use[],
-  inputs: ReadonlyMap<string, Port>,
-  tensors: ReadonlyMap<Port, string>,
-): readonly Use[] {
-  const there = new Set(inputs.keys());
-  const ordered: Use[] = [];
-  const isAble = ({ step }: Use): boolean =>
-    step.inputs.every((port) => {
-      const tensor = tensors.get(port);
-      return tensor === undefined || there.has(tensor);
-    });
-  for (let before = -1; before < ordered.length; ) {
-    before = ordered.length;
-    for (const use of uses) {
-      if (ordered.includes(use) || !isAble(use)) continue;
-      ordered.push(use);
-      for (const port of use.step.outputs) there.add(tensors.get(port) ?? "");
-    }
-  }
-  return ordered;
 }

@@ -49,6 +49,7 @@ describe("help", () => {
     ["model list", addModel],
     ["model push", addModel],
     ["model pull", addModel],
+    ["model verify", addModel],
   ])("of %s gives an example as one would type it", (name, add) => {
     const help = helpOf(add, ...name.split(" "));
     expect(help).toContain(`Usage: strainflow ${name}`);

@@ -14,6 +14,7 @@ import { addModelExport } from "./model-export.ts";
 import { addModelList } from "./model-list.ts";
 import { addModelPull } from "./model-pull.ts";
 import { addModelPush } from "./model-push.ts";
+import { addModelVerify } from "./model-verify.ts";
 
 interface BuildFlags extends DetectorFlags, PlacementFlags {
   readonly out: string;
@@ -107,6 +108,7 @@ export function addModel(program: Command): void {
   addModelList(model);
   addModelPush(model);
   addModelPull(model);
+  addModelVerify(model);
 }
 
 async function buildModel(flags: BuildFlags): Promise<void> {
