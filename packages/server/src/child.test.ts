@@ -63,12 +63,37 @@ describe("the server as a child process", () => {
     expect(await exit(child)).toBe(0);
   });
 
+  it("is gone within five seconds of SIGTERM, whatever streams are open, and at once after a second one", async () => {
+    for (const signals of [1, 2]) {
+      const [child, message] = await start({ repository: repository.path, workers: 1 }, "pipe");
+      if (message.type !== "ready") throw new Error(message.message);
+      const client = new RawClient(message.grpc);
+      const stream = client.stream();
+      stream.send(request({ start: true }));
+      await stream.next();
+      const begun = performance.now();
+      child.kill("SIGTERM");
+      if (signals === 2) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        child.kill("SIGTERM");
+      }
+      await exit(child);
+      expect(child.signalCode).toBe(signals === 2 ? "SIGKILL" : null);
+      expect(performance.now() - begun).toBeLessThan(signals === 2 ? 4000 : 6000);
+      client.close();
+    }
+  });
+
   it("leaves when its standard input closes", async () => {
     const [child, message] = await start(
       { repository: repository.path, workers: 1, httpPort: false },
       "pipe",
     );
-    expect(message).toMatchObject({ type: "ready", http: null });
+    expect(message).toMatchObject({
+      type: "ready",
+      http: null,
+      metrics: expect.stringMatching(/\/metrics$/),
+    });
     child.stdin?.end();
     expect(await exit(child)).toBe(0);
   });

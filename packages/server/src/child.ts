@@ -30,6 +30,9 @@ function tell(message: ChildMessage): void {
   if (process.connected) process.send?.(message);
 }
 
+/** After the time to drain: with the usual two seconds of that, a server that is told to stop is gone in five. */
+const LAST_ANSWERS_MS = 3000;
+
 /** How often a parent is looked for that holds neither IPC nor a pipe, in milliseconds. */
 const PARENT_MS = 1000;
 
@@ -55,11 +58,13 @@ async function main(): Promise<void> {
   let server: InferenceServer | undefined;
   let drainMs = 2000;
   let leaving = false;
+  // Not by exit: a thread that is ended inside a run would take its time, or the process with it.
+  const stopAtOnce = (): void => void process.kill(process.pid, "SIGKILL");
   const leave = (waitMs: number): void => {
     if (leaving) return;
     leaving = true;
     // Nothing may keep a server alive whose parent is gone or that was told to stop.
-    setTimeout(() => process.exit(1), waitMs + 15_000).unref();
+    setTimeout(stopAtOnce, waitMs + LAST_ANSWERS_MS).unref();
     if (server === undefined) process.exit(0);
     server.close({ drainMs: waitMs }).then(
       () => process.exit(0),
@@ -67,8 +72,11 @@ async function main(): Promise<void> {
     );
   };
   process.stdout.on("error", () => leave(0));
-  process.on("SIGTERM", () => leave(drainMs));
-  process.on("SIGINT", () => leave(drainMs));
+  for (const signal of ["SIGTERM", "SIGINT"])
+    process.on(signal, () => {
+      if (leaving) stopAtOnce();
+      else leave(drainMs);
+    });
   whenOrphaned(() => leave(0));
   try {
     const options = JSON.parse(process.argv[2] ?? "{}") as ChildOptions;

@@ -7,7 +7,9 @@ import {
 } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
+import type { Access, TlsMaterial } from "./access.ts";
 import type { Core } from "./core.ts";
+import { accessInterceptor } from "./grpc-access.ts";
 import { controlEndpoints } from "./grpc-control.ts";
 import { type AnyEndpoint, addEndpoints, endpoint } from "./grpc-endpoint.ts";
 import { healthEndpoints } from "./grpc-health.ts";
@@ -22,6 +24,8 @@ export interface GrpcOptions {
   readonly port: number;
   readonly maxMessageSize: number;
   readonly streams: StreamLimits;
+  readonly access: Access;
+  readonly tls?: TlsMaterial;
 }
 
 export interface GrpcFront {
@@ -35,9 +39,12 @@ export interface GrpcFront {
 
 /** Serves the models over gRPC. @throws `address-in-use` if the port cannot be had */
 export async function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcFront> {
+  const { access, tls } = options;
   const server = new Server({
     "grpc.max_receive_message_length": options.maxMessageSize,
     "grpc.max_send_message_length": -1,
+    // Every interceptor costs every message: none where everybody may do everything.
+    ...(access.open ? {} : { interceptors: [accessInterceptor(access)] }),
   });
   const inference = [modelInfer(core), modelStreamInfer(core, options.streams)];
   addEndpoints(server, [...queries(core), ...controlEndpoints(core), ...inference]);
@@ -46,7 +53,13 @@ export async function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcF
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       `${options.host}:${options.port}`,
-      ServerCredentials.createInsecure(),
+      tls === undefined
+        ? ServerCredentials.createInsecure()
+        : ServerCredentials.createSsl(
+            tls.ca ?? null,
+            [{ cert_chain: tls.cert, private_key: tls.key }],
+            tls.ca !== undefined,
+          ),
       (error, bound) => {
         if (error === null) resolve(bound);
         else

@@ -28,7 +28,7 @@ export async function serveInfer(
 ): Promise<void> {
   const receivedNs = nowNs();
   const { model: name, version } = target;
-  const { spec } = core.registry.get(name, version);
+  const { spec } = core.registry.known(name, version);
   if (spec.config.modelTransactionPolicy?.decoupled === true)
     throw new Refusal(
       "UNIMPLEMENTED",

@@ -1,16 +1,17 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import {
   ModelConfigSchema,
   ModelMetadataResponseSchema,
   ModelStatisticsResponseSchema,
 } from "@strainflow/proto";
+import type { Access, TlsMaterial } from "./access.ts";
 import type { Core } from "./core.ts";
 import { readBody } from "./http-body.ts";
 import { control } from "./http-control.ts";
 import { serveGenerate } from "./http-generate.ts";
 import { JSON_STYLE, toNumbers } from "./http-json.ts";
-import { listen } from "./http-listen.ts";
+import { admitted, listen } from "./http-listen.ts";
 import { refuse, sendJson } from "./http-refuse.ts";
 import { serveInfer } from "./http-requests.ts";
 import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "./metadata.ts";
@@ -20,6 +21,8 @@ export interface HttpOptions {
   readonly host: string;
   readonly port: number;
   readonly maxMessageSize: number;
+  readonly access: Access;
+  readonly tls?: TlsMaterial;
 }
 
 export interface HttpFront {
@@ -32,12 +35,11 @@ export interface HttpFront {
 
 /** Serves the models over HTTP. @throws `address-in-use` */
 export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpFront> {
-  const server = createServer((request, response) => {
+  const { server, address } = await listen("HTTP", options, (request, response) => {
     route(core, options, request, response).catch((error: unknown) => refuse(response, error));
   });
-  const port = await listen(server, "HTTP", options.host, options.port);
   return {
-    address: `http://${options.host}:${port}`,
+    address,
     drain: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -61,6 +63,10 @@ const GET_PATHS: Readonly<Record<string, (core: Core) => readonly [number, JsonV
   "/v2/models/stats": (core) => [200, statistics(core, "", "")],
 };
 
+/** What changes the server when it is posted to; the index is asked for by POST as well. */
+const CONTROL_PATH =
+  /^\/v2\/(?:repository\/.*\/(?:load|unload)|(?:system|cuda)sharedmemory\/.*|.*trace\/setting|logging)$/;
+
 async function route(
   core: Core,
   options: HttpOptions,
@@ -71,6 +77,9 @@ async function route(
   const wrongMethod = (): void => answer(response, 405, { error: "Method Not Allowed" });
   const { method } = request;
   if (method !== "GET" && method !== "POST") return wrongMethod();
+  const needed = method === "POST" && CONTROL_PATH.test(path) ? "admin" : "read";
+  const free = path.startsWith("/v2/health/");
+  if (!free && !admitted(options.access, request.headers.authorization, needed, response)) return;
   const plain = Object.hasOwn(GET_PATHS, path) ? GET_PATHS[path] : undefined;
   if (plain !== undefined) return method === "GET" ? answer(response, ...plain(core)) : wrongMethod();
   const body = async (): Promise<string> =>

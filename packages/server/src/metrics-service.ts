@@ -1,5 +1,5 @@
-import { createServer } from "node:http";
-import { listen } from "./http-listen.ts";
+import type { Access, TlsMaterial } from "./access.ts";
+import { admitted, listen } from "./http-listen.ts";
 import { Metrics } from "./metrics.ts";
 import type { ModelRegistry } from "./model-registry.ts";
 
@@ -12,10 +12,16 @@ export interface MetricsFront {
 /** Serves `/metrics`, on a port of its own: who may scrape need not be let infer. @throws `address-in-use` */
 export async function serveMetrics(
   registry: ModelRegistry,
-  { host, port }: { readonly host: string; readonly port: number },
+  options: {
+    readonly host: string;
+    readonly port: number;
+    readonly access: Access;
+    readonly tls?: TlsMaterial;
+  },
 ): Promise<MetricsFront> {
   const metrics = new Metrics(registry);
-  const server = createServer((request, response) => {
+  const { server, address } = await listen("/metrics", options, (request, response) => {
+    if (!admitted(options.access, request.headers.authorization, "read", response)) return;
     const send = (code: number, type: string, body: string): void => {
       response.writeHead(code, { "content-type": type, "content-length": Buffer.byteLength(body) });
       response.end(request.method === "HEAD" ? "" : body);
@@ -25,9 +31,8 @@ export async function serveMetrics(
     else if (request.url?.split("?")[0] !== "/metrics") send(404, "text/plain", '{"error":"Not Found"}');
     else send(200, "text/plain; charset=utf-8", metrics.text());
   });
-  const bound = await listen(server, "/metrics", host, port);
   return {
-    address: `http://${host}:${bound}/metrics`,
+    address: `${address}/metrics`,
     close: () => {
       server.close();
       server.closeAllConnections();

@@ -123,6 +123,14 @@ export class ModelRegistry {
     );
   }
 
+  /** As `get`, or one that was unloaded and has sequences yet to end. @throws Refusal in Triton's words */
+  known(name: string, version: string): Model {
+    const found = this.find(name, version);
+    if (found !== undefined) return found;
+    const past = this.#entries.get(name)?.past ?? [];
+    return past.find(({ spec }) => version === "" || spec.version === version) ?? this.get(name, version);
+  }
+
   /**
    * Where a request goes: to the version that its sequence began with, else as `get`.
    *

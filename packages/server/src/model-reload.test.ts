@@ -112,6 +112,14 @@ describe("models that are replaced while they are used", () => {
     expect(await index()).toContain("count:1:UNLOADING:");
     expect(await next(1n, {})).toEqual([1002, 1004]);
     await expect(next(2n, { start: true })).rejects.toMatchObject({ code: status.NOT_FOUND });
+    const overHttp = await fetch(`${server.httpAddress}/v2/models/count/infer`, {
+      method: "POST",
+      body: JSON.stringify({
+        parameters: { sequence_id: 1 },
+        inputs: [{ name: "x", datatype: "FP32", shape: [2], data: [0, 0] }],
+      }),
+    });
+    expect(await overHttp.json()).toMatchObject({ outputs: [{ data: [1002, 1004] }] });
     expect(await next(1n, { end: true })).toEqual([1003, 1006]);
     for (let wait = 0; wait < 200 && !(await index()).includes("count:1:UNAVAILABLE:unloaded"); wait++)
       await new Promise((resolve) => setTimeout(resolve, 10));

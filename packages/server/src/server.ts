@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { invalidOption, StrainflowError, type TensorSpec } from "@strainflow/series";
+import { Access, type AccessToken, checkExposure, readTls, type TlsFiles } from "./access.ts";
 import { Core } from "./core.ts";
 import { serveGrpc } from "./grpc-service.ts";
 import { serveHttp } from "./http-service.ts";
@@ -50,6 +51,15 @@ export interface ServerOptions {
   readonly logFile?: string;
   /** Traces of requests. Without it, clients that ask for traces are refused as by a Triton without a trace file. */
   readonly trace?: TraceOptions;
+  /** Encrypts gRPC, HTTP and metrics. Default: nothing is encrypted. */
+  readonly tls?: TlsFiles;
+  /**
+   * Requests need one of these as `authorization: Bearer …`; health is told to anybody. Default: everybody may do
+   * everything.
+   */
+  readonly tokens?: readonly AccessToken[];
+  /** Serves an address that others reach to everybody who reaches it. Default false: it is refused. */
+  readonly insecure?: boolean;
   /** Keys of shared memory that clients may register begin with this. Default: any key, as in Triton. */
   readonly sharedMemoryPrefix?: string;
 }
@@ -98,7 +108,7 @@ export interface InferenceServer {
 }
 
 /** Requests under way are given up after this long when the server closes, in milliseconds. */
-const LAST_ANSWERS_MS = 10_000;
+const LAST_ANSWERS_MS = 3000;
 
 /**
  * Starts the embedded inference server: Triton's protocol over gRPC and HTTP, models in ONNX Runtime.
@@ -121,6 +131,10 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
   const { modelControl = "none", trace, sharedMemoryPrefix: prefix = "" } = options;
   if (!["none", "poll", "explicit"].includes(modelControl))
     throw invalidOption("createServer", "modelControl", modelControl, "'none', 'poll' or 'explicit'");
+  const { tls: tlsFiles, tokens = [], insecure = false } = options;
+  checkExposure({ host, tokens, tls: tlsFiles, insecure });
+  const tls = tlsFiles === undefined ? undefined : await readTls(tlsFiles);
+  const guard = { access: new Access(tokens), ...(tls === undefined ? {} : { tls }) };
   const { logFile: file } = options;
   const log = new ServerLog({ write: options.log ?? (() => {}), ...(file === undefined ? {} : { file }) });
   const { file: traceFile = "", ...initial } = trace ?? {};
@@ -158,13 +172,15 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
       return front;
     };
     try {
-      const grpc = opened(await serveGrpc(core, { host, port: grpcPort, maxMessageSize, streams }));
+      const grpc = opened(await serveGrpc(core, { ...guard, host, port: grpcPort, maxMessageSize, streams }));
       const http =
         httpPort === false
           ? undefined
-          : opened(await serveHttp(core, { host, port: httpPort, maxMessageSize }));
+          : opened(await serveHttp(core, { ...guard, host, port: httpPort, maxMessageSize }));
       const metrics =
-        metricsPort === false ? undefined : opened(await serveMetrics(registry, { host, port: metricsPort }));
+        metricsPort === false
+          ? undefined
+          : opened(await serveMetrics(registry, { ...guard, host, port: metricsPort }));
       return { grpc, http, metrics };
     } catch (error) {
       for (const front of open) front.close();
