@@ -30,6 +30,8 @@ export interface ServerStatus {
   readonly address: string;
   /** Whether it answered when it was last asked; of a single server, nobody asks. */
   readonly healthy: boolean;
+  /** Streams that are open to it; of a single server, nobody counts. */
+  readonly openStreams: number;
   /** A client of this server alone, on the same connections: it is closed with the other, not by itself. */
   client(): TritonClient;
 }
@@ -123,6 +125,9 @@ export function createClient(
       address: state.link.address,
       get healthy() {
         return state.healthy;
+      },
+      get openStreams() {
+        return state.openStreams;
       },
       client: () =>
         createClient(

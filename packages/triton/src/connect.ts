@@ -2,6 +2,7 @@ import { GRPCInferenceService } from "@strainflow/proto";
 import { invalidOption } from "@strainflow/series";
 import { parseAddress } from "./address.ts";
 import { createClient, type TritonClient } from "./client.ts";
+import { tlsOptions } from "./credentials.ts";
 import { createGrpcLink } from "./grpc-link.ts";
 import { createHttpLink } from "./http-link.ts";
 import type { StreamLimits } from "./infer-call.ts";
@@ -9,7 +10,7 @@ import type { Link } from "./link.ts";
 import { waitUntilReady } from "./readiness.ts";
 import type { HealthOptions } from "./server-health.ts";
 import { createServers } from "./servers.ts";
-import type { TransportOptions } from "./transport.ts";
+import { COMPRESSIONS, type TransportOptions } from "./transport.ts";
 
 export interface ConnectOptions extends TransportOptions, HealthOptions, Partial<StreamLimits> {
   /** Milliseconds that the server (of several, one of them) may take to become ready. Default 10 000. */
@@ -49,6 +50,10 @@ export async function connect(
   const { connections, callTimeoutMs = 30_000, waitMs = 10_000 } = options;
   if (connections !== undefined && (!Number.isInteger(connections) || connections < 1))
     throw invalidOption("connect", "connections", connections, "a whole number of at least 1");
+  // Connections are made when they are needed: what cannot be used is said now.
+  tlsOptions(options);
+  if (options.compression !== undefined && !COMPRESSIONS.includes(options.compression))
+    throw invalidOption("connect", "compression", options.compression, COMPRESSIONS.join(" or "));
   const links: Link[] = [];
   for (const one of addresses)
     links.push(

@@ -221,7 +221,10 @@ describe("a decoupled model", () => {
   });
 
   it("is given up by a limit and by a signal", async () => {
-    const { model } = await served("many", { stream: (r, reply) => reply(one(r.id, 1, false)) });
+    const { model } = await served("many", {
+      keepsOpen: true,
+      stream: (r, reply) => reply(one(r.id, 1, false)),
+    });
     const loop = async (options: object): Promise<void> => {
       for await (const { final } of model.inferMany({ id: "r", inputs: X }, options))
         expect(final).toBe(false);

@@ -2,13 +2,7 @@ import { invalidOption } from "@strainflow/series";
 import type { Address } from "./address.ts";
 import { createGrpcJsTransport } from "./grpc-js-transport.ts";
 import { createHttp2Transport } from "./http2-transport.ts";
-import {
-  COMPRESSIONS,
-  TRANSPORTS,
-  type Transport,
-  type TransportName,
-  type TransportOptions,
-} from "./transport.ts";
+import { TRANSPORTS, type Transport, type TransportName, type TransportOptions } from "./transport.ts";
 
 /** A fixed number of connections to one server, made when first needed, dealt out in turn. */
 export interface TransportPool {
@@ -29,7 +23,6 @@ export function createTransportPool(
   const unaryTransport = options.unaryTransport ?? unaryDefault(transport, channelOptions !== undefined);
   oneOf("transport", transport, TRANSPORTS);
   oneOf("unaryTransport", unaryTransport, TRANSPORTS);
-  if (options.compression !== undefined) oneOf("compression", options.compression, COMPRESSIONS);
   if (channelOptions !== undefined && transport !== "grpc-js" && unaryTransport !== "grpc-js")
     throw invalidOption("connect", "channelOptions", channelOptions, `absent with transport "${transport}"`);
   const create = CREATORS[transport];

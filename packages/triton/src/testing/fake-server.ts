@@ -34,6 +34,8 @@ export interface FakeOptions {
   /** Answers `ModelInfer`: a refusal's text, or nothing for an echo. */
   unary?(request: ModelInferRequest): string | undefined;
   ready?(): boolean;
+  /** Streams stay open when the client has said all. */
+  readonly keepsOpen?: boolean;
   /** Default: none, in plain text. */
   readonly credentials?: ServerCredentials;
 }
@@ -151,7 +153,7 @@ export async function startFakeServer(options: FakeOptions = {}): Promise<FakeSe
         if (options.stream) options.stream(request, reply, call);
         else reply(echo(request));
       });
-      call.on("end", () => call.end());
+      call.on("end", () => options.keepsOpen || call.end());
       call.on("error", () => undefined);
     },
   });

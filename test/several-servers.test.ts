@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LaunchedServer, launch } from "@strainflow/launch";
+import { inferSequence, type Recovery, reassemble } from "@strainflow/operators";
+import type { Block, StreamingModel } from "@strainflow/series";
+import { connect } from "@strainflow/triton";
+import { createRandom } from "@strainflow/waveforms";
+import { asyncScheduler, firstValueFrom, map, observeOn, range, tap, toArray } from "rxjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { averaging, writeAveragingEnsemble } from "./support/averaging-ensemble.ts";
+import { outputBytes } from "./support/output-bytes.ts";
+
+const STREAMS = 3;
+const SECONDS = 60;
+const IN_FLIGHT = 6;
+
+/** One second of the noise of a stream. */
+function second(stream: number, index: number): Block {
+  const { sampleRate, channels } = averaging;
+  const random = createRandom(`several-${stream}`, index);
+  return {
+    kind: "series",
+    quantity: "whitened",
+    start: (1_000_000_000 + index) * sampleRate,
+    size: sampleRate,
+    sampleRate,
+    channels,
+    data: channels.map(() => {
+      const data = new Float64Array(sampleRate);
+      random.fillGaussian(data);
+      return data;
+    }),
+  };
+}
+
+async function run(
+  model: StreamingModel,
+  stream: number,
+  onOutput: (samples: number) => void = () => undefined,
+): Promise<{ bytes: Buffer; recoveries: readonly Recovery[] }> {
+  const recoveries: Recovery[] = [];
+  let samples = 0;
+  const blocks = await firstValueFrom(
+    range(0, SECONDS).pipe(
+      observeOn(asyncScheduler),
+      map((index) => second(stream, index)),
+      inferSequence(model, { maxInFlight: IN_FLIGHT, onRecovery: (recovery) => recoveries.push(recovery) }),
+      reassemble(),
+      tap((block) => {
+        samples += block.size;
+        onOutput(samples);
+      }),
+      toArray(),
+    ),
+  );
+  return { bytes: outputBytes(blocks), recoveries };
+}
+
+describe("streams through three servers of which two die, one after the other", () => {
+  let folder: string;
+  const servers: LaunchedServer[] = [];
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "strainflow-several-"));
+    await writeAveragingEnsemble(folder);
+    for (let i = 0; i < 3; i++)
+      servers.push(await launch({ runtime: "embedded", repository: folder, workers: 1 }));
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.close()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("go on at those that are left, and give the bytes of undisturbed ones", async () => {
+    const client = await connect(
+      servers.map(({ address }) => address),
+      { connectTimeoutMs: 3000 },
+    );
+    try {
+      const model = await client.model("denoise");
+      const streams = Array.from({ length: STREAMS }, (_, i) => i);
+      const undisturbed = await Promise.all(streams.map((stream) => run(model, stream)));
+      let kills = 0;
+      const kill = (samples: number): void => {
+        if (kills === 2 || samples < ((kills + 1) / 3) * SECONDS * averaging.sampleRate) return;
+        const busiest = client.servers.reduce((best, each) =>
+          each.openStreams > best.openStreams ? each : best,
+        );
+        const victim = servers.find(({ address }) => address === busiest.address);
+        kills++;
+        process.kill(victim!.pid, "SIGKILL");
+      };
+      const disturbed = await Promise.all(streams.map((stream) => run(model, stream, kill)));
+      expect(kills).toBe(2);
+      expect(disturbed.map(({ bytes }) => bytes)).toEqual(undisturbed.map(({ bytes }) => bytes));
+      const recoveries = disturbed.flatMap((each) => each.recoveries);
+      expect(recoveries.length).toBeGreaterThanOrEqual(2);
+      const { strideSize, batchSize } = averaging;
+      const memory = Math.ceil(model.streaming.memory / (strideSize * batchSize));
+      for (const { updatesSentAgain } of recoveries)
+        expect(updatesSentAgain).toBeLessThanOrEqual(memory + IN_FLIGHT);
+      expect(client.servers.filter(({ healthy }) => healthy)).toHaveLength(1);
+    } finally {
+      client.close();
+    }
+  });
+});
