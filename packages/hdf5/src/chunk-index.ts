@@ -22,7 +22,8 @@ export interface ChunkIndex {
 }
 
 /**
- * Checks that every chunk of a one-dimensional dataset is in the file, and went through all of its filters.
+ * Checks that every chunk of a dataset is in the file, and went through all of its filters. The dataset has one dimension,
+ * or two of which chunks hold the second whole.
  *
  * @returns `undefined` where the structure is of a kind with checksums, or not followed here
  * @throws an `Error` with the reason where the structure is broken
@@ -35,22 +36,24 @@ export function checkChunks(
 ): ChunkIndex | undefined {
   const size = metadata.shape?.[0] ?? 0;
   const chunkSize = metadata.chunks?.[0] ?? 0;
-  if (chunkSize === 0) return undefined;
+  const rank = metadata.shape?.length ?? 0;
+  const width = metadata.chunks?.[1] ?? 1;
+  if (chunkSize === 0 || rank > 2 || width < (metadata.shape?.[1] ?? 1)) return undefined;
   const raw = openRaw(superblock);
   try {
     const layout = objectMessages(raw, path).find(({ type }) => type === DATA_LAYOUT)?.body;
     // Later layouts have indexes with checksums.
     if (layout === undefined || layout[0] !== 3) return undefined;
-    if (layout[1] !== CHUNKED || layout[2] !== 2)
+    if (layout[1] !== CHUNKED || layout[2] !== rank + 1)
       throw new BrokenStructure("a layout that does not fit its dataset");
     const index = addressAt(raw, layout, 3);
-    const chunks = [...leavesOf(raw, index, 1, 8 + 2 * 8)].map(({ key, child }) => ({
+    const chunks = [...leavesOf(raw, index, 1, 8 + (rank + 1) * 8)].map(({ key, child }) => ({
       first: Number(key.readBigUInt64LE(8)),
       sound:
-        Number(key.readBigUInt64LE(16)) === 0 &&
+        key.subarray(16, 8 + (rank + 1) * 8).every((byte) => byte === 0) &&
         key.readUInt32LE(4) === 0 &&
         superblock.base + child + key.readUInt32LE(0) <= superblock.byteSize &&
-        (filtered || key.readUInt32LE(0) === chunkSize * metadata.size),
+        (filtered || key.readUInt32LE(0) === chunkSize * width * metadata.size),
     }));
     return compare(chunks, size, chunkSize);
   } catch (error) {

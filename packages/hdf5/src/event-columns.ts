@@ -1,7 +1,9 @@
 import type { Datatype } from "@strainflow/series";
 import type { Metadata } from "h5wasm/node";
 import { hdf5Error } from "./errors.ts";
-import { datasetAt, memberKind, namesIn, type OpenFile } from "./open-file.ts";
+import type { BadStretch } from "./facts.ts";
+import { attempt, datasetAt, memberKind, namesIn, type OpenFile } from "./open-file.ts";
+import { chunkIndexOf } from "./storage.ts";
 
 /** What an input may be: as in the file, or converted, exactly or not at all. */
 export type EventDatatype = Extract<Datatype, "INT32" | "INT64" | "FP32" | "FP64">;
@@ -39,6 +41,8 @@ export interface ColumnFacts {
   readonly rank: number;
   readonly datatype: Datatype;
   readonly elementSize: number;
+  /** Rows whose chunks are not in the file, or not sound. */
+  readonly bad: readonly BadStretch[];
 }
 
 /** A column and the inputs that are made of it, one per part. */
@@ -47,12 +51,15 @@ export interface InputColumn extends ColumnFacts {
   readonly target: Datatype;
 }
 
+/** Deflate's own limit is 1032 : 1. https://zlib.net/zlib_tech.html */
+const MOST_COMPRESSED = 1100;
+
 const INTEGER = 0;
 const FLOAT = 1;
 
 /** Facts of a numeric dataset of one or two dimensions. @throws `hdf5-missing-dataset`, `hdf5-foreign`, `hdf5-damaged` */
 export function columnFacts(open: OpenFile, dataset: string): ColumnFacts {
-  const { metadata } = datasetAt(open, dataset);
+  const { dataset: found, metadata } = datasetAt(open, dataset);
   const datatype = datatypeOf(metadata);
   const shape = metadata.shape ?? [];
   const [rows = 0, width = 1] = shape;
@@ -69,14 +76,17 @@ export function columnFacts(open: OpenFile, dataset: string): ColumnFacts {
       `${open.path}: ${dataset} is not a column: it must be rows, or rows × parts, of numbers, little-endian`,
       { path: open.path, dataset },
     );
-  // Stored in one piece, the rows must lie inside the file.
-  if (metadata.chunks === null && rows * width * metadata.size > open.superblock.byteSize)
+  // Stored in one piece, the rows must lie inside the file; deflate makes them a thousand times shorter at most.
+  const most = open.superblock.byteSize * (metadata.chunks === null ? 1 : MOST_COMPRESSED);
+  if (rows * width * metadata.size > most)
     throw hdf5Error(
       "hdf5-damaged",
       `${open.path}: ${dataset} is damaged: it says that it has ${rows} rows, more than fit into the file; download it again`,
       { path: open.path, dataset },
     );
-  return { dataset, rows, width, rank: shape.length, datatype, elementSize: metadata.size };
+  const filtered = attempt(open, dataset, () => found.filters.length > 0);
+  const bad = rows === 0 ? [] : (chunkIndexOf(open, dataset, metadata, filtered)?.bad ?? []);
+  return { dataset, rows, width, rank: shape.length, datatype, elementSize: metadata.size, bad };
 }
 
 function datatypeOf({ type, size, signed, littleEndian }: Metadata): Datatype | undefined {

@@ -36,12 +36,24 @@ function isNumbers(value: unknown): value is Numbers {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && "length" in value;
 }
 
-/** All rows of a small column, in pieces that bound the memory on the way. */
+/** Why rows `[from, to)` of a column cannot be used, though they can be read. */
+export function badRows(open: OpenFile, column: ColumnFacts, from: number, to: number): Error | undefined {
+  const found = column.bad.find((stretch) => stretch.from < to && stretch.to > from);
+  if (found === undefined) return undefined;
+  const { path } = open;
+  const { dataset } = column;
+  const message = `${path}: ${dataset} is damaged: its chunk ${found.chunk} (rows ${found.from.toLocaleString("en")} to ${found.to.toLocaleString("en")}) ${found.reason}`;
+  return hdf5Error("hdf5-damaged", message, { path, dataset, row: found.from });
+}
+
+/** All rows of a small column, in pieces that bound the memory on the way. @throws `hdf5-damaged` */
 export function* inPieces(
   open: OpenFile,
   column: ColumnFacts,
 ): Generator<{ readonly from: number; readonly values: Numbers }, void, undefined> {
   const piece = 65_536;
+  const bad = badRows(open, column, 0, column.rows);
+  if (bad !== undefined) throw bad;
   for (let from = 0; from < column.rows; from += piece)
     yield { from, values: readRows(open, column, from, Math.min(piece, column.rows - from)) };
 }

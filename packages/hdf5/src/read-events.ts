@@ -1,6 +1,6 @@
 import { hdf5Error, type PlainError, plainError } from "./errors.ts";
 import type { ColumnFacts, InputColumn } from "./event-columns.ts";
-import { type Numbers, readRows } from "./event-rows.ts";
+import { badRows, type Numbers, readRows } from "./event-rows.ts";
 import type { OpenFile } from "./open-file.ts";
 import { toTarget } from "./to-target.ts";
 
@@ -79,8 +79,12 @@ function readTogether(open: OpenFile, request: EventsRequest, from: number, to: 
       for (const column of table.columns) {
         const read = rows === 0 ? undefined : readRows(open, column, first, rows);
         for (const i of events) {
-          const at = ((table.starts[i] ?? 0) - first) * column.width;
-          const own = read?.subarray(at, at + (table.counts[i] ?? 0) * column.width) ?? new Uint8Array(0);
+          const start = table.starts[i] ?? 0;
+          const count = table.counts[i] ?? 0;
+          const at = (start - first) * column.width;
+          const own = read?.subarray(at, at + count * column.width) ?? new Uint8Array(0);
+          const bad = badRows(open, column, start, start + count);
+          if (bad !== undefined) problems.set(i, bad);
           try {
             values[i - from]?.push(...toTarget(column, own, request.keepNonFinite, open.path));
           } catch (error) {

@@ -22,3 +22,4 @@ export { slidingWindow } from "./sliding-window.ts";
 export { through } from "./through.ts";
 export { unaryOverStream } from "./unary-over-stream.ts";
 export { whiten } from "./whiten.ts";
+export { whitenMinimumPhase } from "./whiten-minimum-phase.ts";

@@ -27,6 +27,7 @@ import { resample } from "./resample.ts";
 import { slidingWindow } from "./sliding-window.ts";
 import { createFakeModel } from "./testing/fake-model.ts";
 import { whiten } from "./whiten.ts";
+import { whitenMinimumPhase } from "./whiten-minimum-phase.ts";
 
 const SECONDS = 8;
 
@@ -73,6 +74,7 @@ const cases: Readonly<Record<string, Case>> = {
   resample: caseOf(strain, () => resample({ sampleRate: 128 })),
   highpass: caseOf(strain, () => highpass({ corner: 10 })),
   whiten: caseOf(strain, () => whiten(conditioning)),
+  whitenMinimumPhase: caseOf(strain, () => whitenMinimumPhase(conditioning)),
   overWhiten: caseOf(strain, () => overWhiten(conditioning)),
   align: caseOf(strain, () => align({ ifos: ["H1"] })),
   perChannel: caseOf(strain, () => perChannel(() => resample({ sampleRate: 128 }))),
