@@ -15,6 +15,7 @@ import type { RawTensors } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
 import { requestFlags } from "./request-parameters.ts";
 import type { Outcome } from "./scheduler.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 import type { ServerLog } from "./server-log.ts";
 import type { SharedMemory } from "./shared-memory.ts";
 import { deliver } from "./shared-tensors.ts";
@@ -77,20 +78,21 @@ export class Core {
 
   /**
    * Runs an encoded `ModelInferRequest`. `done` is called once and never from inside; before it `more`, for each
-   * response of a decoupled model.
+   * response of a decoupled model. `owner`: whose loss ends the sequences of its requests.
    */
   infer(
     message: Uint8Array,
     form: AnswerForm,
     done: (answer: Answer) => void,
     more?: (response: Buffer) => void,
+    owner?: SequenceOwner,
   ): Pending {
     const receivedNs = nowNs();
     let id = "";
     try {
       const wire = decodeInferRequest(message);
       id = wire.id;
-      const flags = requestFlags(wire.parameters);
+      const flags = requestFlags(wire.parameters, owner);
       const { spec } = this.registry.route(wire.model, wire.version, flags.sequence);
       const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
       if (decoupled && form === "unary")

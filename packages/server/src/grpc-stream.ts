@@ -3,6 +3,7 @@ import type { Core } from "./core.ts";
 import { encodeStreamError } from "./encode-response.ts";
 import type { Pending } from "./model.ts";
 import { Refusal } from "./refusal.ts";
+import { SequenceOwner } from "./sequence-owner.ts";
 
 interface Due {
   /** Bytes of request and, once there, response that the stream holds for it. */
@@ -48,6 +49,7 @@ class OrderedStream {
   /** Of decoupled models: under way, and responses that wait until the client reads on. */
   readonly #unordered = new Set<Due>();
   readonly #ready: Buffer[] = [];
+  readonly #owner = new SequenceOwner();
   #bytes = 0;
   #blocked = false;
   #paused = false;
@@ -75,6 +77,7 @@ class OrderedStream {
         this.#push(response);
         this.#flush();
       },
+      this.#owner,
     );
     entry.pending = pending;
     if (pending.unordered === true) this.#unordered.add(entry);
@@ -87,12 +90,15 @@ class OrderedStream {
     this.#flush();
   }
 
+  /** No more requests; of a stream that is reset one hears this too, and in the same breath that it is cancelled. */
   end(): void {
-    this.#ended = true;
-    this.#flush();
+    setImmediate(() => {
+      this.#ended = true;
+      this.#flush();
+    });
   }
 
-  /** The client is gone. */
+  /** The client is gone, unless the stream had ended: grpc-js says that it is cancelled in either case. */
   lose(): void {
     if (this.#over) return;
     this.#over = true;
@@ -101,6 +107,7 @@ class OrderedStream {
     this.#due.length = 0;
     this.#ready.length = 0;
     this.#unordered.clear();
+    this.#owner.lose();
   }
 
   #finish(entry: Due, response: Buffer | undefined): void {

@@ -15,6 +15,7 @@ import { tensorSpecs } from "./model-spec.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
 import type { Outcome, SequencePlace } from "./scheduler.ts";
+import { SequenceOwner } from "./sequence-owner.ts";
 import { fromRaw, toRaw } from "./tensor-bytes.ts";
 
 /** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
@@ -71,6 +72,7 @@ class InProcessCall implements InferCall {
   readonly #listener: InferListener;
   readonly #due: Due[] = [];
   readonly #close: () => void;
+  readonly #owner = new SequenceOwner();
   #full = false;
   #ended = false;
   #over = false;
@@ -98,7 +100,7 @@ class InProcessCall implements InferCall {
       this.#flush();
     };
     try {
-      const asked = modelRequest(request);
+      const asked = modelRequest(request, this.#owner);
       due.pending = this.#route(asked.sequence).infer(asked, answer);
     } catch (error) {
       const refusal = asRefusal(error);
@@ -120,6 +122,7 @@ class InProcessCall implements InferCall {
     this.#close();
     for (const { pending, response } of this.#due) if (response === undefined) pending?.abandon();
     this.#due.length = 0;
+    this.#owner.lose();
   }
 
   lose(error: Error): void {
@@ -145,7 +148,7 @@ class InProcessCall implements InferCall {
   }
 }
 
-function modelRequest(request: InferRequest): ModelRequest {
+function modelRequest(request: InferRequest, owner: SequenceOwner): ModelRequest {
   const inputs = new Map<string, RawTensor>();
   for (const [name, tensor] of Object.entries(request.inputs)) inputs.set(name, toRaw(tensor));
   const { id, outputs, sequence } = request;
@@ -154,7 +157,7 @@ function modelRequest(request: InferRequest): ModelRequest {
     id,
     inputs,
     ...(outputs === undefined ? {} : { outputs }),
-    ...(none ? {} : { sequence }),
+    ...(none ? {} : { sequence: { ...sequence, owner } }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { invalid, Refusal } from "./refusal.ts";
 import type { SequencePlace } from "./scheduler.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 
 export type ParameterValue = boolean | bigint | string | number;
 
@@ -20,9 +21,12 @@ const MAX_ID_SIZE = 128;
 const NONE: RequestFlags = {};
 
 /** @throws Refusal (INVALID_ARGUMENT) in Triton's words */
-export function requestFlags(parameters: ReadonlyMap<string, ParameterValue>): RequestFlags {
+export function requestFlags(
+  parameters: ReadonlyMap<string, ParameterValue>,
+  owner?: SequenceOwner,
+): RequestFlags {
   if (parameters.size === 0) return NONE;
-  const sequence = sequencePlace(parameters);
+  const sequence = sequencePlace(parameters, owner);
   const priority = whole(parameters, "priority", "int64_param or uint64_param");
   const timeout = whole(parameters, "timeout", "int64_param");
   const emptyFinal = flag(parameters, EMPTY_FINAL);
@@ -43,14 +47,19 @@ export function requestFlags(parameters: ReadonlyMap<string, ParameterValue>): R
 const EMPTY_FINAL = "triton_enable_empty_final_response";
 
 /** The sequence that a request's parameters name; 0 and "" mean none. @throws Refusal */
-function sequencePlace(parameters: ReadonlyMap<string, ParameterValue>): SequencePlace | undefined {
+function sequencePlace(
+  parameters: ReadonlyMap<string, ParameterValue>,
+  owner: SequenceOwner | undefined,
+): SequencePlace | undefined {
   const id = parameters.get("sequence_id");
   if (id !== undefined && typeof id !== "bigint" && typeof id !== "string")
     throw invalid("invalid value type for 'sequence_id' parameter, expected int64_param or string_param.");
   checkIdSize(id);
   const start = flag(parameters, "sequence_start");
   const end = flag(parameters, "sequence_end");
-  return id === undefined || id === "" || id === 0n ? undefined : { id, start, end };
+  return id === undefined || id === "" || id === 0n
+    ? undefined
+    : { id, start, end, ...(owner === undefined ? {} : { owner }) };
 }
 
 /** @throws Refusal (UNIMPLEMENTED) for a text that is too long */

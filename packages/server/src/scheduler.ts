@@ -1,11 +1,14 @@
 import type { RawTensors } from "./raw-tensor.ts";
 import type { Refusal } from "./refusal.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 
 /** What a request says of its sequence; absent where it names none. */
 export interface SequencePlace {
   readonly id: bigint | string;
   readonly start: boolean;
   readonly end: boolean;
+  /** Whose loss ends the sequence; absent for calls that end with their answer. */
+  readonly owner?: SequenceOwner;
 }
 
 export type Outcome = RawTensors | Refusal;

@@ -5,6 +5,7 @@ import { cancelled, invalid, Refusal } from "./refusal.ts";
 import type { Done, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
 import type { ControlInputs } from "./sequence-controls.ts";
 import { type SequenceHomes, sequenceKey } from "./sequence-homes.ts";
+import type { SequenceOwner } from "./sequence-owner.ts";
 import type { Statistics } from "./statistics.ts";
 import { moveTensors, takeTensors } from "./task.ts";
 
@@ -49,6 +50,10 @@ interface Sequence {
   slot: boolean;
   /** Its START never ran, so that the next turn begins anew. */
   startDue: boolean;
+  /** The last that sent to it. */
+  owner: SequenceOwner | undefined;
+  /** Its owner is lost: it takes no more requests, and goes when those that it has are answered. */
+  released: boolean;
   /** Why it is no more. */
   ended?: Refusal | "end";
   timer: NodeJS.Timeout | undefined;
@@ -110,6 +115,8 @@ export class SequenceScheduler implements Scheduler {
     else if (place.start) log(`model '${name}': sequence ${place.id} starts again without having ended`);
     const turn: Turn = { place, queuedNs: nowNs(), givenUp: false, gone: false };
     sequence.turns.push(turn);
+    sequence.owner = place.owner;
+    place.owner?.heldBy(this);
     if (place.end) this.#open.delete(key);
     const own = sequence;
     return {
@@ -126,6 +133,16 @@ export class SequenceScheduler implements Scheduler {
         else this.#advance(own);
       },
     };
+  }
+
+  /** A stream is lost that was the last to send to these: they end here. */
+  release(owner: SequenceOwner): void {
+    for (const sequence of [...this.#live]) {
+      if (sequence.owner !== owner) continue;
+      sequence.released = true;
+      if (this.#open.get(sequence.key) === sequence) this.#open.delete(sequence.key);
+      this.#advance(sequence);
+    }
   }
 
   /** A thread died: its sequences have to start again. Those that waited for a slot had nothing to lose. */
@@ -157,6 +174,8 @@ export class SequenceScheduler implements Scheduler {
       running: 0,
       slot: this.#freeSlots > 0,
       startDue: false,
+      owner: undefined,
+      released: false,
       timer: undefined,
     };
     if (sequence.slot) this.#freeSlots -= 1;
@@ -183,7 +202,10 @@ export class SequenceScheduler implements Scheduler {
         return;
       }
     }
-    this.#watch(sequence);
+    if (sequence.released && sequence.turns.length === 0) {
+      sequence.thread.forget(sequence.state);
+      this.#drop(sequence);
+    } else this.#watch(sequence);
   }
 
   #send(sequence: Sequence, turn: Turn, work: NonNullable<Turn["work"]>): void {
