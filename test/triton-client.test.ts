@@ -238,15 +238,10 @@ describeTriton("the client and a real Triton", () => {
 
     it("answers what a server and its models are", async () => {
       const client = await connected(protocol);
-      expect(client.server).toMatchObject({
-        version: "2.51.0",
-        extensions: expect.arrayContaining(["sequence"]),
-      });
-      expect([await client.isLive(), await client.isReady(), await client.isServing()]).toEqual([
-        true,
-        true,
-        true,
-      ]);
+      const extensions = expect.arrayContaining(["sequence"]);
+      expect(client.server).toMatchObject({ version: "2.51.0", extensions });
+      const states = [client.isLive(), client.isReady(), client.isServing(), client.isModelReady("sum")];
+      expect(await Promise.all(states)).toEqual([true, true, true, true]);
       expect(await client.isModelReady("nope")).toBe(false);
       expect((await client.modelConfig("countdown")).modelTransactionPolicy?.decoupled).toBe(true);
       const [statistics] = await client.statistics("sum");
