@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildModel } from "../add-model.ts";
 import { createRepository, type ModelRepository } from "../repository.ts";
 import { type ExportOptions, exportNetwork } from "./export-network.ts";
 
@@ -23,15 +24,18 @@ async function contentsOf(folder: string): Promise<Readonly<Record<string, strin
 suite("an export (needs the Python environment of the tests)", () => {
   let folder = "";
   let repository: ModelRepository;
-  const before = process.env["PYTHONPATH"];
+  const before = { ...process.env };
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "strainflow-exports-"));
     repository = await createRepository(join(folder, "models"));
-    process.env["PYTHONPATH"] = STAND_IN;
+    await mkdir(join(folder, "tmp"));
+    Object.assign(process.env, { PYTHONPATH: STAND_IN, TMPDIR: join(folder, "tmp") });
   });
   afterEach(async () => {
-    if (before === undefined) delete process.env["PYTHONPATH"];
-    else process.env["PYTHONPATH"] = before;
+    for (const name of ["PYTHONPATH", "TMPDIR"]) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -131,18 +135,23 @@ suite("an export (needs the Python environment of the tests)", () => {
       /-m pip install keras tensorflow/,
     ],
   ])("of a network that %s changes nothing", async (_what, network, more, tag, text) => {
-    await run("networks:good");
+    await repository.add(
+      await buildModel({
+        name: "net",
+        platform: "openvino",
+        source: { "model.xml": "what was there" },
+        inputs: [],
+        outputs: [],
+      }),
+    );
     const was = await contentsOf(join(folder, "models"));
-    const scratch = (await readdir(tmpdir())).filter((name) => name.startsWith("strainflow-export-"));
     const publish = network.length % 2 === 0 ? "replace" : "version";
     const error: unknown = await run(network, { ...more, publish }).catch((e: unknown) => e);
     expect(error).toMatchObject({ tag, message: expect.stringMatching(text) });
     expect(String(error)).not.toContain("\n  File ");
     expect(await contentsOf(join(folder, "models"))).toEqual(was);
     expect(await repository.list()).toEqual(["net"]);
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("strainflow-export-"))).toEqual(
-      scratch,
-    );
+    expect(await readdir(join(folder, "tmp"))).toEqual([]);
     if (network.includes("Hanging")) {
       const pid = Number(await readFile(join(folder, "pid"), "utf8"));
       expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
@@ -172,7 +181,7 @@ suite("an export (needs the Python environment of the tests)", () => {
     "never leaves the repository by the name %j",
     async (name) => {
       await expect(run("networks:good", { name })).rejects.toMatchObject({ tag: "bad-model-name" });
-      expect(await readdir(folder)).toEqual(["models"]);
+      expect(await readdir(folder)).toEqual(["models", "tmp"]);
     },
   );
 });

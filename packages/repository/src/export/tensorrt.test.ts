@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -28,6 +28,7 @@ else if (args[0] !== "kill") {
 }
 `;
 
+const before = { ...process.env };
 let folder = "";
 let repository: ModelRepository;
 let trtexec = "";
@@ -36,7 +37,8 @@ beforeEach(async () => {
   trtexec = join(folder, "trtexec");
   await writeFile(trtexec, STAND_IN);
   await chmod(trtexec, 0o755);
-  process.env["TRTEXEC_LOG"] = join(folder, "log");
+  await mkdir(join(folder, "tmp"));
+  Object.assign(process.env, { TRTEXEC_LOG: join(folder, "log"), TMPDIR: join(folder, "tmp") });
   delete process.env["TRTEXEC_DOES"];
   repository = await createRepository(join(folder, "models"));
   const graph = createGraph("net");
@@ -46,7 +48,13 @@ beforeEach(async () => {
     await buildModel({ name: "net", platform: "onnxruntime_onnx", source: graph.toBytes() }),
   );
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const name of ["TRTEXEC_LOG", "TRTEXEC_DOES", "TMPDIR"]) {
+    if (before[name] === undefined) delete process.env[name];
+    else process.env[name] = before[name];
+  }
+  await rm(folder, { recursive: true, force: true });
+});
 
 const calls = async (): Promise<string[][]> =>
   (await readFile(join(folder, "log"), "utf8"))
@@ -90,7 +98,7 @@ describe("a conversion to TensorRT (a stand-in for trtexec)", () => {
     expect(new TextDecoder().decode(await repository.read("net-tensorrt", "1/model.plan"))).toMatch(
       /^plan of \d+ bytes$/,
     );
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("strainflow-tensorrt-"))).toEqual([]);
+    expect(await readdir(join(folder, "tmp"))).toEqual([]);
   });
 
   test("runs in a container of either engine, which sees one folder", async () => {
