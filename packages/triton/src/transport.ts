@@ -62,9 +62,10 @@ export interface TransportOptions extends CredentialOptions {
    * What carries single calls.
    *
    * Default "http2", because grpc-js pays for each call what a stream pays once. Against one Triton 2.51, requests of
-   * 1 KB one after the other cost 880 to 1150 µs of the client's CPU each by grpc-js (460 a second), 445 to 610 by
-   * "http2" (1070 to 1200 a second), 430 to 470 over HTTP by undici (960 to 1010 a second); Python's tritonclient needed
-   * 225 to 330 beside them (490 to 1200 a second, on two busy cores). Where a proxy is set in the environment
+   * 1 KB one after the other cost the client 880 to 1150 µs of CPU each by grpc-js (180 to 460 a second in three runs),
+   * 445 to 615 by "http2" (650 to 1200 a second), 430 to 475 over HTTP by undici (two runs: 960 to 1010 a second), and
+   * 225 to 335 by Python's tritonclient (two runs: 490 to 1200 a second). Others were busy on the two cores meanwhile:
+   * the order is to be trusted, the rates are not. Where a proxy is set in the environment
    * (`grpc_proxy`, `https_proxy`, `http_proxy`), or `channelOptions` are given, the default is "grpc-js", which knows
    * them.
    */
