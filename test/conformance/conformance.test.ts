@@ -12,6 +12,7 @@ import { refusals } from "./topics/refusals.ts";
 import { sequences } from "./topics/sequences.ts";
 import { slots } from "./topics/slots.ts";
 import { streams } from "./topics/streams.ts";
+import { throughOurClient } from "./topics/through-our-client.ts";
 import { values } from "./topics/values.ts";
 
 /*
@@ -30,6 +31,7 @@ const OPEN: readonly Topic[] = [
   httpCompression,
   httpRefusals,
   generate,
+  throughOurClient,
   control,
 ];
 
