@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   type ModelConfig,
   ModelInstanceGroup_Kind,
@@ -8,6 +8,7 @@ import {
 import { ELEMENT_SIZE, elementCountOf } from "./datatypes.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { datatypeOf, notLoadable } from "./model-spec.ts";
+import { splitTexts } from "./text-tensors.ts";
 import type { LoadSpec, NativeSpec, StateSpec } from "./worker-messages.ts";
 
 /** A configuration's free parameters; `strainflow.*` are ours. */
@@ -73,7 +74,7 @@ async function stateSpec(
   const dims = state.dims.map((size) => (size < 0n ? 1 : Number(size)));
   const shape = config.maxBatchSize > 0 ? [1, ...dims] : dims;
   const elements = elementCountOf(shape);
-  if (elements === undefined || ELEMENT_SIZE[datatype] === 0 || datatype === "BF16")
+  if (elements === undefined || datatype === "BF16")
     throw notLoadable(config.name, `${what} of ${datatype} [${dims}] cannot be held`);
   const spec = { input: state.inputName, output: state.outputName, datatype, shape };
   const initial = state.initialState[0];
@@ -85,13 +86,24 @@ async function stateSpec(
       `the initial_state of ${what} is [${initialDims}] of ${initial.dataType}; the state is [${dims}] of ${state.dataType}`,
     );
   if (initial.stateData.case !== "dataFile") return spec;
+  if (basename(initial.stateData.value) !== initial.stateData.value || initial.stateData.value === "..")
+    throw notLoadable(
+      config.name,
+      `the data_file '${initial.stateData.value}' of ${what} is not the name of a file in initial_state`,
+    );
   const file = join(path, "initial_state", initial.stateData.value);
   const data = await readFile(file).catch((cause: unknown) => {
     throw notLoadable(config.name, `the initial_state of ${what}, ${file}, cannot be read`, cause);
   });
   const size = elements * ELEMENT_SIZE[datatype];
-  if (data.byteLength !== size)
-    throw notLoadable(config.name, `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`);
+  const fits = datatype === "BYTES" ? splitTexts(data).length === elements : data.byteLength === size;
+  if (!fits)
+    throw notLoadable(
+      config.name,
+      datatype === "BYTES"
+        ? `${file} holds ${splitTexts(data).length} texts; ${what} takes ${elements}`
+        : `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`,
+    );
   return { ...spec, initial: new Uint8Array(data) };
 }
 

@@ -80,7 +80,9 @@ function present(outputs: Readonly<Record<string, Tensor>>, name: string): Tenso
 
 function initialState(state: StateSpec): Tensor {
   const count = state.shape.reduce((product, size) => product * size, 1);
-  const buffer = new ArrayBuffer(count * ELEMENT_SIZE[state.datatype]);
+  // Zeros: also of texts, each of length zero behind four bytes.
+  const size = state.datatype === "BYTES" ? 4 : ELEMENT_SIZE[state.datatype];
+  const buffer = new ArrayBuffer(state.initial?.byteLength ?? count * size);
   if (state.initial !== undefined) new Uint8Array(buffer).set(state.initial);
   return toOrt(state.datatype, state.shape, buffer);
 }

@@ -11,7 +11,7 @@ export const throughOurClient: Topic = topic("through our client", (subject) => 
   afterAll(() => client.close());
 
   it("one request", async () => {
-    const model = await client.model("net");
+    const model = await client.servedModel("net");
     const { outputs } = await model.infer({ inputs: { x: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7) } });
     expect(outputs["y"]).toMatchObject({
       datatype: "FP32",
@@ -21,7 +21,7 @@ export const throughOurClient: Topic = topic("through our client", (subject) => 
   });
 
   it("a sequence", async () => {
-    const model = await client.model("sum");
+    const model = await client.servedModel("sum");
     const session = model.openSession();
     const totals: unknown[] = [];
     for (const value of [1, 2, 4]) {
@@ -33,7 +33,7 @@ export const throughOurClient: Topic = topic("through our client", (subject) => 
   });
 
   it("a decoupled model", async () => {
-    const model = await client.model("repeat");
+    const model = await client.servedModel("repeat");
     const values: unknown[] = [];
     const inputs = { IN: Int32Array.of(3, 4, 5), DELAY: Uint32Array.of(0, 0, 0), WAIT: Uint32Array.of(0) };
     for await (const { outputs } of model.inferMany({ inputs })) values.push(outputs["OUT"]?.data);
@@ -41,6 +41,6 @@ export const throughOurClient: Topic = topic("through our client", (subject) => 
   });
 
   it("the words of a refusal", async () => {
-    await expect(client.model("nope")).rejects.toThrow(/'nope'/);
+    await expect(client.servedModel("nope")).rejects.toThrow(/'nope'/);
   });
 });
