@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { check } from "./check.mjs";
 import { preparePython } from "./python.mjs";
 import { prepareStores } from "./stores.mjs";
+import { prepareToxiproxy } from "./toxiproxy.mjs";
 import { prepareTriton } from "./triton.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,7 +19,7 @@ const checks = await check();
 
 process.stdout.write("── tests ──\n");
 const python = preparePython();
-process.stdout.write(`${python.note}\n${prepareStores().note}\n`);
+process.stdout.write(`${python.note}\n${prepareStores().note}\n${prepareToxiproxy().note}\n`);
 const triton = prepareTriton();
 process.stdout.write(`${triton.note}\n`);
 mkdirSync(dirname(report), { recursive: true });

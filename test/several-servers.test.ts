@@ -2,60 +2,25 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LaunchedServer, launch } from "@strainflow/launch";
-import { inferSequence, type Recovery, reassemble } from "@strainflow/operators";
-import type { Block, StreamingModel } from "@strainflow/series";
+import type { StreamingModel } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
-import { createRandom } from "@strainflow/waveforms";
-import { asyncScheduler, firstValueFrom, map, observeOn, range, tap, toArray } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AveragedStream, averagedStream, IN_FLIGHT, memoryUpdates } from "./support/averaged-stream.ts";
 import { averaging, writeAveragingEnsemble } from "./support/averaging-ensemble.ts";
-import { outputBytes } from "./support/output-bytes.ts";
 
 const STREAMS = 3;
 const SECONDS = 60;
-const IN_FLIGHT = 6;
 
-/** One second of the noise of a stream. */
-function second(stream: number, index: number): Block {
-  const { sampleRate, channels } = averaging;
-  const random = createRandom(`several-${stream}`, index);
-  return {
-    kind: "series",
-    quantity: "whitened",
-    start: (1_000_000_000 + index) * sampleRate,
-    size: sampleRate,
-    sampleRate,
-    channels,
-    data: channels.map(() => {
-      const data = new Float64Array(sampleRate);
-      random.fillGaussian(data);
-      return data;
-    }),
-  };
-}
-
-async function run(
+const run = (
   model: StreamingModel,
   stream: number,
   onOutput: (samples: number) => void = () => undefined,
-): Promise<{ bytes: Buffer; recoveries: readonly Recovery[] }> {
-  const recoveries: Recovery[] = [];
-  let samples = 0;
-  const blocks = await firstValueFrom(
-    range(0, SECONDS).pipe(
-      observeOn(asyncScheduler),
-      map((index) => second(stream, index)),
-      inferSequence(model, { maxInFlight: IN_FLIGHT, onRecovery: (recovery) => recoveries.push(recovery) }),
-      reassemble(),
-      tap((block) => {
-        samples += block.size;
-        onOutput(samples);
-      }),
-      toArray(),
-    ),
-  );
-  return { bytes: outputBytes(blocks), recoveries };
-}
+): Promise<AveragedStream> =>
+  averagedStream(model, {
+    stream: `several-${stream}`,
+    hasMore: (seconds) => seconds < SECONDS,
+    onOutput,
+  });
 
 describe("streams through three servers of which two die, one after the other", () => {
   let folder: string;
@@ -95,10 +60,8 @@ describe("streams through three servers of which two die, one after the other", 
       expect(disturbed.map(({ bytes }) => bytes)).toEqual(undisturbed.map(({ bytes }) => bytes));
       const recoveries = disturbed.flatMap((each) => each.recoveries);
       expect(recoveries.length).toBeGreaterThanOrEqual(2);
-      const { strideSize, batchSize } = averaging;
-      const memory = Math.ceil(model.streaming.memory / (strideSize * batchSize));
       for (const { updatesSentAgain } of recoveries)
-        expect(updatesSentAgain).toBeLessThanOrEqual(memory + IN_FLIGHT);
+        expect(updatesSentAgain).toBeLessThanOrEqual(memoryUpdates(model) + IN_FLIGHT);
       expect(client.servers.filter(({ healthy }) => healthy)).toHaveLength(1);
     } finally {
       client.close();

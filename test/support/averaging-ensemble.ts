@@ -1,4 +1,10 @@
-import { addNetwork, addStreamingEnsemble, createGraph, createRepository } from "@strainflow/repository";
+import {
+  addNetwork,
+  addStreamingEnsemble,
+  createGraph,
+  createRepository,
+  type SequencePlacement,
+} from "@strainflow/repository";
 
 export interface AveragingEnsemble {
   readonly sampleRate: number;
@@ -21,11 +27,12 @@ export const averaging: AveragingEnsemble = {
 
 /**
  * Writes the ensemble `denoise`: snapshotter → a network that is cheap and not linear → average over the windows.
- * Its output is a series at the stream's own rate.
+ * Its output is a series at the stream's own rate. `states`: how the server keeps them, and the backend of all three.
  */
 export async function writeAveragingEnsemble(
   path: string,
   shape: AveragingEnsemble = averaging,
+  states: SequencePlacement = {},
 ): Promise<void> {
   const { sampleRate, channels, strideSize, batchSize, kernelSize, numUpdates } = shape;
   const g = createGraph("denoiser");
@@ -34,7 +41,14 @@ export async function writeAveragingEnsemble(
   const mixed = g.op("ReduceSum", [bent, g.ints([1])], { keepdims: 0 });
   g.output("clean", mixed, "FP32", [batchSize, kernelSize]);
   const repository = await createRepository(path);
-  await addNetwork(repository, { name: "denoiser", onnx: g.toBytes(), channels: channels.length, batchSize });
+  const { backend = "onnx" } = states;
+  await addNetwork(repository, {
+    name: "denoiser",
+    onnx: g.toBytes(),
+    channels: channels.length,
+    batchSize,
+    backend,
+  });
   await addStreamingEnsemble(repository, {
     name: "denoise",
     network: "denoiser",
@@ -44,5 +58,6 @@ export async function writeAveragingEnsemble(
     strideSize,
     numUpdates,
     updateSize: strideSize,
+    states,
   });
 }
