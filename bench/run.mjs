@@ -8,6 +8,7 @@ const benchmarks = {
   steps: { title: "steps, one second of two detectors at a time", file: "./steps.mjs" },
   updates: { title: "updates streamed to a server in a process of its own", file: "./updates.mjs" },
   hdf5: { title: "reading HDF5", file: "./hdf5.mjs" },
+  peers: { title: "updates streamed to a real Triton, beside the clients of today", file: "./peers.mjs" },
   whole: { title: "replay: files in, detections out, as a process", file: "./whole.mjs" },
 };
 
@@ -32,7 +33,7 @@ function options() {
 async function main() {
   const { names, json, update, help } = options();
   if (help) {
-    process.stdout.write("npm run bench -- [--only steps,updates,hdf5,whole] [--json] [--update]\n");
+    process.stdout.write("npm run bench -- [--only steps,updates,hdf5,peers,whole] [--json] [--update]\n");
     return;
   }
   const tell = (text) => process.stderr.write(`  ${text}\n`);
@@ -40,14 +41,14 @@ async function main() {
   const all = [];
   for (const name of names) {
     const { title, file } = benchmarks[name];
-    const { measure } = await import(file);
+    const { measure, render = renderTable } = await import(file);
     tell(`${name}: ${title} …`);
     const from = performance.now();
     const lines = await measure({ tell });
     tell(`${name}: ${((performance.now() - from) / 1000).toFixed(0)} s`);
     all.push(...lines);
     if (json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`);
-    else process.stdout.write(`\n${renderTable(lines, baseline)}\n\n`);
+    else process.stdout.write(`\n${render(lines, baseline)}\n\n`);
   }
   if (update) {
     await writeBaseline(updatedBaseline(baseline, all));
