@@ -105,7 +105,7 @@ describe("faults that Triton's users have reported", () => {
     await silent.next();
     // The next has the same id and the same slot; and another one has the slot.
     const next = update("brief", 71n, 1, { start: true });
-    await silent.quietFor(1300);
+    await silent.quietFor(2000);
     expect((await client.refused(update("brief", 71n, 1))).text).toMatch(/must specify the START flag/);
     expect(floats(await client.infer(next), "total")).toEqual([1]);
     await client.infer(update("brief", 71n, 1, { end: true }));

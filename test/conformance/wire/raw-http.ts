@@ -1,3 +1,6 @@
+import { request } from "node:http";
+import { gunzipSync, inflateSync } from "node:zlib";
+
 /** An HTTP answer. */
 export interface HttpAnswer {
   readonly status: number;
@@ -14,18 +17,41 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** HTTP as it is; `fetch` undoes the compression of answers. */
-export async function http(address: string, path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
-  const { body, headers = {} } = request;
-  const raw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
-  const answer = await fetch(`${address}${path}`, {
-    method: request.method ?? (body === undefined ? "GET" : "POST"),
-    headers: { "accept-encoding": "identity", ...headers },
-    ...(body === undefined ? {} : { body: raw ? Buffer.from(body) : JSON.stringify(body) }),
-    signal: AbortSignal.timeout(20_000),
+/** HTTP as it is, a connection for each request; the compression of answers is undone. */
+export function http(address: string, path: string, options: HttpRequest = {}): Promise<HttpAnswer> {
+  const { body, headers = {} } = options;
+  const raw = typeof body === "string" || body instanceof Uint8Array;
+  const bytes = body === undefined ? undefined : Buffer.from(raw ? body : JSON.stringify(body));
+  const method = options.method ?? (body === undefined ? "GET" : "POST");
+  return new Promise((resolve, reject) => {
+    const call = request(`${address}${path}`, {
+      method,
+      agent: false,
+      headers: { ...(method === "GET" ? {} : { "content-length": bytes?.byteLength ?? 0 }), ...headers },
+      signal: AbortSignal.timeout(20_000),
+    });
+    call.on("error", reject);
+    call.on("response", (response) => {
+      const parts: Buffer[] = [];
+      response.on("error", reject);
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () => {
+        const unpacked = unpack(response.headers["content-encoding"], Buffer.concat(parts));
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: new Headers(Object.entries(response.headers).map(([key, value]) => [key, String(value)])),
+          bytes: unpacked,
+          text: unpacked.toString("utf8"),
+        });
+      });
+    });
+    call.end(bytes);
   });
-  const bytes = Buffer.from(await answer.arrayBuffer());
-  return { status: answer.status, headers: answer.headers, bytes, text: bytes.toString("utf8") };
+}
+
+function unpack(encoding: string | undefined, bytes: Buffer): Buffer {
+  if (encoding === "gzip") return gunzipSync(bytes);
+  return encoding === "deflate" ? inflateSync(bytes) : bytes;
 }
 
 /** The JSON of an answer. */
