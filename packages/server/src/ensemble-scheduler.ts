@@ -3,7 +3,7 @@ import type { Model } from "./model.ts";
 import { nowNs } from "./monotonic.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
-import type { Outcome, Scheduler, SequencePlace, StepTiming, Ticket } from "./scheduler.ts";
+import type { Outcome, RequestUrgency, Scheduler, SequencePlace, StepTiming, Ticket } from "./scheduler.ts";
 import { sequenceKey } from "./sequence-homes.ts";
 import { ensembleTiming, type Statistics } from "./statistics.ts";
 
@@ -62,11 +62,11 @@ export class EnsembleScheduler implements Scheduler {
     if (this.#begun.size > this.#sweepAt) this.#sweep();
   }
 
-  admit(place: SequencePlace | undefined): Ticket {
+  admit(place: SequencePlace | undefined, urgency?: RequestUrgency): Ticket {
     const { name, plan, statistics } = this.#options;
     const tickets: Ticket[] = [];
     try {
-      for (const { model } of plan.steps) tickets.push(model.scheduler.admit(place));
+      for (const { model } of plan.steps) tickets.push(model.scheduler.admit(place, urgency));
     } catch (error) {
       for (const ticket of tickets) ticket.abandon();
       throw asRefusal(error).inEnsemble(name);

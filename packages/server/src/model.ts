@@ -14,6 +14,10 @@ export interface ModelRequest {
   /** Names of the outputs wanted; all when absent or empty. */
   readonly outputs?: readonly string[];
   readonly sequence?: SequencePlace;
+  /** 1 is the most urgent. Default 0: what the model has for its usual. */
+  readonly priority?: number;
+  /** How long it may wait in the queue, in microseconds. Default 0: as long as the model allows. */
+  readonly queueTimeoutUs?: number;
   /** Outputs that are wanted as their so many best classes. */
   readonly classes?: ReadonlyMap<string, number>;
   /** Outputs that are to be put into shared memory. */
@@ -92,7 +96,8 @@ export class Model {
     try {
       wanted = wantedOutputs(spec, request.outputs);
       this.check(request.inputs, request.id);
-      ticket = scheduler.admit(request.sequence);
+      const { id, sequence, priority = 0, queueTimeoutUs: timeoutUs = 0 } = request;
+      ticket = scheduler.admit(sequence, { id, priority, timeoutUs });
     } catch (error) {
       const refusal: Refusal = asRefusal(error);
       queueMicrotask(() => done(refusal));

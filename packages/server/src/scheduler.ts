@@ -11,6 +11,16 @@ export interface SequencePlace {
   readonly owner?: SequenceOwner;
 }
 
+/** What a request says of how urgent it is. */
+export interface RequestUrgency {
+  /** How refusals name it. */
+  readonly id: string;
+  /** 1 is the most urgent; 0 leaves it to the model. */
+  readonly priority: number;
+  /** How long it may wait in the queue, in microseconds; 0 leaves it to the model. */
+  readonly timeoutUs: number;
+}
+
 export type Outcome = RawTensors | Refusal;
 
 /** When a request passed each of its stations, in nanoseconds of `nowNs`. */
@@ -53,8 +63,12 @@ export interface Ticket {
 
 /** Decides when and where a model's requests run. */
 export interface Scheduler {
-  /** Takes a place in the order. @throws Refusal if the request breaks the rules of its sequence */
-  admit(place: SequencePlace | undefined): Ticket;
+  /**
+   * Takes a place in the order; `urgency` counts where a model's requests wait by urgency.
+   *
+   * @throws Refusal if the request breaks the rules of its sequence
+   */
+  admit(place: SequencePlace | undefined, urgency?: RequestUrgency): Ticket;
   /** Nothing runs and nothing waits. */
   readonly idle: boolean;
   /** Requests that wait to be run. */

@@ -1,24 +1,70 @@
-import type { ModelConfig } from "@strainflow/proto";
+import {
+  type ModelConfig,
+  type ModelDynamicBatching,
+  type ModelQueuePolicy,
+  ModelQueuePolicy_TimeoutAction,
+} from "@strainflow/proto";
 import { notLoadable } from "./model-spec.ts";
+import type { Levels } from "./priority-queue.ts";
+import { PATIENT, type QueuePolicy } from "./queue-policy.ts";
 import type { Batching } from "./stateless-scheduler.ts";
 
 /*
  * What a configuration says of scheduling, as the schedulers take it.
  */
 
-/** @throws `model-not-loadable` if its sizes do not fit */
+/** How requests are batched, if they are. @throws `model-not-loadable`, in Triton's words, if its numbers do not fit */
 export function batchingOf(config: ModelConfig): Batching | undefined {
   const scheduling = config.schedulingChoice;
   if (scheduling.case !== "dynamicBatching") return undefined;
-  const maxSize = config.maxBatchSize;
-  if (maxSize < 1) throw notLoadable(config.name, "dynamic_batching needs max_batch_size ≥ 1");
-  const { preferredBatchSize, maxQueueDelayMicroseconds } = scheduling.value;
-  if (preferredBatchSize.some((size) => size < 1 || size > maxSize))
-    throw notLoadable(config.name, `preferred_batch_size [${preferredBatchSize}] must lie in 1 … ${maxSize}`);
+  const { name } = config;
+  const { preferredBatchSize, maxQueueDelayMicroseconds, preserveOrdering } = scheduling.value;
+  // A model without a batch dimension may have a queue: each of its requests is a batch.
+  const maxSize = Math.max(1, config.maxBatchSize);
+  for (const size of preferredBatchSize) {
+    if (size < 1) throw notLoadable(name, `dynamic batching preferred size must be positive for ${name}`);
+    if (size > maxSize)
+      throw notLoadable(name, `dynamic batching preferred size must be <= max batch size for ${name}`);
+  }
   return {
-    preferred: [...preferredBatchSize].sort((a, b) => a - b),
+    preferred: preferredBatchSize.length === 0 ? [maxSize] : preferredBatchSize,
     maxSize,
-    delayMs: Number(maxQueueDelayMicroseconds) / 1000,
+    delayNs: Number(maxQueueDelayMicroseconds) * 1000,
+    levels: levelsOf(name, scheduling.value),
+    keepsOrder: preserveOrdering,
+  };
+}
+
+/** More levels than any model has; each is a queue of its own. */
+const MAX_LEVELS = 4096;
+
+function levelsOf(name: string, batching: ModelDynamicBatching): Levels {
+  const { defaultQueuePolicy, priorityQueuePolicy } = batching;
+  const count = Number(batching.priorityLevels);
+  const usual = Number(batching.defaultPriorityLevel);
+  if (count > MAX_LEVELS) throw notLoadable(name, `priority_levels is ${count}; ${MAX_LEVELS} at most`);
+  if (count > 0 && (usual < 1 || usual > count))
+    throw notLoadable(name, `default priority level must be in range [1, ${count}] for ${name}`);
+  const own = new Map(
+    Object.entries(priorityQueuePolicy).map(([level, policy]) => [Number(level), queuePolicy(policy)]),
+  );
+  for (const level of own.keys())
+    if (level < 1 || level > count)
+      throw notLoadable(
+        name,
+        `priority queue policy must have priority level in range [1, ${count}] for ${name}`,
+      );
+  const others = defaultQueuePolicy === undefined ? PATIENT : queuePolicy(defaultQueuePolicy);
+  const policies = Array.from({ length: Math.max(1, count) }, (_, at) => own.get(at + 1) ?? others);
+  return { policies, usual: Math.max(1, usual) };
+}
+
+function queuePolicy(policy: ModelQueuePolicy): QueuePolicy {
+  return {
+    action: policy.timeoutAction === ModelQueuePolicy_TimeoutAction.DELAY ? "delay" : "reject",
+    timeoutUs: Number(policy.defaultTimeoutMicroseconds),
+    override: policy.allowTimeoutOverride,
+    maxSize: policy.maxQueueSize,
   };
 }
 

@@ -1,65 +1,84 @@
+import { AnswerOrder } from "./answer-order.ts";
 import { joinBatch, splitBatch } from "./batch.ts";
+import { requestLabel } from "./check-request.ts";
 import type { ComputeThread, TaskResult } from "./compute-thread.ts";
-import { nowNs } from "./monotonic.ts";
-import type { RawTensors } from "./raw-tensor.ts";
+import { type BatchItem, type BatchRules, formBatch } from "./form-batch.ts";
+import { type Levels, PriorityQueue, type Urgency } from "./priority-queue.ts";
+import { PATIENT } from "./queue-policy.ts";
+import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { cancelled, Refusal } from "./refusal.ts";
-import type { Done, Outcome, Scheduler, Ticket, Timing } from "./scheduler.ts";
-import type { Statistics } from "./statistics.ts";
+import type { Done, Outcome, RequestUrgency, Scheduler, SequencePlace, Ticket, Timing } from "./scheduler.ts";
+import { type SchedulingClock, systemClock } from "./scheduling-clock.ts";
+import type { FailureReason, Statistics } from "./statistics.ts";
 import { moveTensors, takeTensors } from "./task.ts";
 
 /** How requests are put together; absent where each runs by itself. */
-export interface Batching {
-  /** Ascending; the largest one that the queue can fill is taken. */
-  readonly preferred: readonly number[];
-  readonly maxSize: number;
-  /** How long a request waits for others, in milliseconds. */
-  readonly delayMs: number;
+export interface Batching extends BatchRules {
+  readonly levels: Levels;
+  /** Answers leave in the order in which their requests left the queue. */
+  readonly keepsOrder: boolean;
 }
+
+/** Runs tasks in order. */
+export type TaskRunner = Pick<ComputeThread, "alive" | "pending" | "run">;
 
 export interface StatelessOptions {
   /** The model's number in its threads. */
   readonly model: number;
   /** One per instance; the same thread may appear more than once. */
-  readonly threads: readonly ComputeThread[];
+  readonly threads: readonly TaskRunner[];
   readonly statistics: Statistics;
   readonly batched: boolean;
   readonly batching?: Batching;
+  /** Default: the system's. */
+  readonly clock?: SchedulingClock;
 }
 
-interface Job {
+interface Job extends BatchItem {
   readonly inputs: RawTensors;
   readonly wanted: readonly string[];
-  readonly size: number;
-  /** Jobs of one key may share a batch. */
-  readonly key: string;
-  readonly queuedNs: number;
   readonly done: Done;
 }
 
+interface Instance {
+  readonly thread: TaskRunner;
+  running: number;
+}
+
+const NO_LEVELS: Levels = { policies: [PATIENT], usual: 1 };
+const NO_URGENCY: Urgency = { priority: 0, timeoutUs: 0 };
+
 /**
- * A model without state: any instance takes any request, in the order of arrival; several go together where the
- * configuration asks for dynamic batching.
+ * A model without state: any instance takes any request, the most urgent and then the oldest first; several go together
+ * where the configuration asks for dynamic batching.
  */
 export class StatelessScheduler implements Scheduler {
   readonly #options: StatelessOptions;
-  readonly #instances: { readonly thread: ComputeThread; running: number }[];
+  readonly #clock: SchedulingClock;
+  readonly #instances: readonly Instance[];
   /** Without batching, an instance is handed its next request before it has answered the last. */
   readonly #depth: number;
-  #queue: Job[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #queue: PriorityQueue<Job>;
+  readonly #order: AnswerOrder | undefined;
+  /** When to look at the queue again, though nothing happens. */
+  #alarm: { readonly atNs: number; readonly cancel: () => void } | undefined;
 
   constructor(options: StatelessOptions) {
+    const { threads, batching, clock = systemClock } = options;
     this.#options = options;
-    this.#instances = options.threads.map((thread) => ({ thread, running: 0 }));
-    this.#depth = options.batching === undefined ? 2 : 1;
+    this.#clock = clock;
+    this.#instances = threads.map((thread) => ({ thread, running: 0 }));
+    this.#depth = batching === undefined ? 2 : 1;
+    this.#queue = new PriorityQueue(batching?.levels ?? NO_LEVELS);
+    this.#order = batching?.keepsOrder ? new AnswerOrder() : undefined;
   }
 
   get idle(): boolean {
-    return this.#queue.length === 0 && this.#instances.every(({ running }) => running === 0);
+    return this.#queue.size === 0 && this.#instances.every(({ running }) => running === 0);
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.size;
   }
 
   holds(): boolean {
@@ -70,46 +89,74 @@ export class StatelessScheduler implements Scheduler {
     return this.idle;
   }
 
-  admit(): Ticket {
+  admit(_place: SequencePlace | undefined, urgency?: RequestUrgency): Ticket {
     let job: Job | undefined;
     return {
       run: (inputs, wanted, done) => {
-        const { batched, batching } = this.#options;
+        const { batched, batching, statistics } = this.#options;
         const size = batched ? (inputs.values().next().value?.shape[0] ?? 1) : 1;
-        const key = batching === undefined ? "" : batchKey(inputs, wanted);
-        job = { inputs, wanted, size, key, queuedNs: nowNs(), done };
-        this.#queue.push(job);
-        this.#pump();
+        const key = batching === undefined ? "" : batchKey(inputs);
+        const queuedNs = this.#clock.nowNs();
+        job = { inputs, wanted, size, key, queuedNs, done };
+        if (this.#queue.push(job, urgency ?? NO_URGENCY, queuedNs)) {
+          this.#pump();
+          return;
+        }
+        job = undefined;
+        statistics.failed(0, "REJECTED");
+        const label = requestLabel(urgency?.id ?? "");
+        queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${label}Exceeds maximum queue size`)));
       },
       abandon: () => {
-        const at = job === undefined ? -1 : this.#queue.indexOf(job);
-        if (at < 0 || job === undefined) return;
-        const { done } = job;
-        this.#queue.splice(at, 1);
-        this.#options.statistics.failed(nowNs() - job.queuedNs, "CANCELED");
-        queueMicrotask(() => done(cancelled()));
+        if (job === undefined || !this.#queue.remove(job)) return;
+        this.#refuse(job, cancelled(), "CANCELED");
+        // What waited behind it may be a batch now.
+        this.#pump();
       },
     };
   }
 
+  #refuse(job: Job, why: Refusal, reason: FailureReason): void {
+    this.#options.statistics.failed(this.#clock.nowNs() - job.queuedNs, reason);
+    queueMicrotask(() => job.done(why));
+  }
+
   #pump(): void {
-    while (this.#queue.length > 0) {
+    const { batching } = this.#options;
+    const nowNs = this.#clock.nowNs();
+    for (const job of this.#queue.expire(nowNs))
+      this.#refuse(job, new Refusal("UNAVAILABLE", "Request timeout expired"), "REJECTED");
+    let againNs = this.#queue.refusesAtNs;
+    while (this.#queue.size > 0) {
       const instance = this.#freest();
-      if (instance === undefined) return;
-      const count = this.#ripe();
-      if (count === 0) return;
-      const jobs = this.#queue.splice(0, count);
-      instance.running += 1;
-      this.#start(jobs, instance.thread, () => {
-        instance.running -= 1;
-        this.#pump();
-      });
+      if (instance === undefined) break;
+      const choice = batching === undefined ? ONE : formBatch(this.#queue.items(), batching, nowNs);
+      if (!choice.run) {
+        againNs = Math.min(againNs, choice.untilNs);
+        break;
+      }
+      this.#start(this.#queue.take(choice.count), instance);
     }
+    this.#wake(againNs);
+  }
+
+  /** Looks again then. An alarm that is set for earlier is left: it finds nothing to do, and sets the next. */
+  #wake(atNs: number): void {
+    const none = atNs === Number.POSITIVE_INFINITY;
+    if (!none && this.#alarm !== undefined && this.#alarm.atNs <= atNs) return;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    if (none) return;
+    const cancel = this.#clock.at(atNs, () => {
+      this.#alarm = undefined;
+      this.#pump();
+    });
+    this.#alarm = { atNs, cancel };
   }
 
   /** The least loaded instance that can take a request; other models' work on its thread counts too. */
-  #freest(): { readonly thread: ComputeThread; running: number } | undefined {
-    let best: { readonly thread: ComputeThread; running: number } | undefined;
+  #freest(): Instance | undefined {
+    let best: Instance | undefined;
     for (const instance of this.#instances) {
       if (instance.running >= this.#depth) continue;
       const better =
@@ -121,51 +168,31 @@ export class StatelessScheduler implements Scheduler {
     return best;
   }
 
-  /** How many of the first requests to run now; 0 to wait for more. */
-  #ripe(): number {
-    const { batching } = this.#options;
-    const first = this.#queue[0];
-    if (batching === undefined || first === undefined) return 1;
-    const { preferred, maxSize, delayMs } = batching;
-    let count = 0;
-    let size = 0;
-    let preferredCount = 0;
-    let full = false;
-    for (const job of this.#queue) {
-      if (count > 0 && (job.key !== first.key || size + job.size > maxSize)) {
-        full = true;
-        break;
-      }
-      size += job.size;
-      count += 1;
-      if (preferred.includes(size)) preferredCount = count;
-    }
-    if (preferredCount > 0) return preferredCount;
-    if (full || size >= maxSize) return count;
-    const leftMs = delayMs - (nowNs() - first.queuedNs) / 1e6;
-    if (leftMs <= 0) return count;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#pump();
-    }, Math.ceil(leftMs));
-    return 0;
-  }
-
-  #start(jobs: readonly Job[], thread: ComputeThread, freed: () => void): void {
-    const { model, statistics } = this.#options;
+  #start(jobs: readonly Job[], instance: Instance): void {
+    const { model } = this.#options;
     const first = jobs[0];
     if (first === undefined) return;
     const inputs = jobs.length === 1 ? first.inputs : joinBatch(jobs.map((job) => job.inputs));
-    const step = { model, inputs: identity(inputs.keys()), outputs: identity(first.wanted) };
-    thread.run([step], moveTensors(inputs), first.wanted, (result) => {
-      freed();
-      this.#finish(jobs, result, statistics);
+    const wanted = jobs.length === 1 ? first.wanted : [...new Set(jobs.flatMap((job) => job.wanted))];
+    const places = this.#order === undefined ? undefined : jobs.map(() => this.#order?.take());
+    const step = { model, inputs: identity(inputs.keys()), outputs: identity(wanted) };
+    instance.running += 1;
+    instance.thread.run([step], moveTensors(inputs), wanted, (result) => {
+      instance.running -= 1;
+      this.#pump();
+      this.#finish(jobs, result).forEach((tell, at) => {
+        const place = places?.[at];
+        if (place === undefined) tell();
+        else place(tell);
+      });
     });
   }
 
-  #finish(jobs: readonly Job[], result: TaskResult | Refusal, statistics: Statistics): void {
+  /** What to tell each request. */
+  #finish(jobs: readonly Job[], result: TaskResult | Refusal): readonly (() => void)[] {
+    const { statistics } = this.#options;
     let outcomes: readonly Outcome[];
-    const endNs = nowNs();
+    const endNs = this.#clock.nowNs();
     const timingOf = (job: Job): Timing | undefined =>
       result instanceof Refusal ? undefined : { queuedNs: job.queuedNs, ...result.marks, endNs };
     if (result instanceof Refusal) outcomes = jobs.map(() => result);
@@ -176,17 +203,20 @@ export class StatelessScheduler implements Scheduler {
       const inferences = sizes.reduce((sum, size) => sum + size, 0);
       statistics.executed(inferences, { ...result.marks, endNs });
     }
-    jobs.forEach((job, index) => {
+    return jobs.map((job, index) => {
       const outcome =
         outcomes[index] ?? new Refusal("INTERNAL", "a batch gave fewer outputs than it took inputs");
       const timing = timingOf(job);
       if (outcome instanceof Refusal || timing === undefined)
         statistics.failed(endNs - job.queuedNs, "BACKEND");
       else statistics.succeeded(timing);
-      job.done(outcome, timing);
+      const own = jobs.length === 1 || outcome instanceof Refusal ? outcome : pick(outcome, job.wanted);
+      return () => job.done(own, timing);
     });
   }
 }
+
+const ONE = { run: true, count: 1 } as const;
 
 function identity(names: Iterable<string>): Record<string, string> {
   const map: Record<string, string> = {};
@@ -194,7 +224,18 @@ function identity(names: Iterable<string>): Record<string, string> {
   return map;
 }
 
-function batchKey(inputs: RawTensors, wanted: readonly string[]): string {
+/** Others in the batch may want more. */
+function pick(outputs: RawTensors, wanted: readonly string[]): RawTensors {
+  if (outputs.size === wanted.length) return outputs;
+  const own = new Map<string, RawTensor>();
+  for (const name of wanted) {
+    const tensor = outputs.get(name);
+    if (tensor !== undefined) own.set(name, tensor);
+  }
+  return own;
+}
+
+function batchKey(inputs: RawTensors): string {
   const parts = [...inputs].map(([name, { shape }]) => `${name}:${shape.slice(1).join(",")}`);
-  return `${parts.sort().join(";")}>${[...wanted].sort().join(",")}`;
+  return parts.sort().join(";");
 }
