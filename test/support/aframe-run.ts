@@ -48,6 +48,8 @@ export interface AframeRun {
   /** GPS seconds of events. */
   readonly times: Float64Array;
   readonly statistics: Float64Array;
+  /** Requests that aframe sent. */
+  readonly requests: number;
   /** Seconds. */
   readonly livetime: number;
 }
@@ -72,6 +74,7 @@ export async function readAframeRun(name: string): Promise<AframeRun> {
       integrated: floats(of, "background/integrated", Float64Array),
       times: floats(found, "detection_time", Float64Array),
       statistics: floats(found, "detection_statistic", Float64Array),
+      requests: scalar(of, "num_requests"),
       livetime: scalar(found, "Tb"),
     };
   } finally {
