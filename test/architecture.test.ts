@@ -34,6 +34,7 @@ const order = [
   "handlers",
   "launch",
   "monitor",
+  "loadtest",
   "search",
   "dashboard",
   "cli",

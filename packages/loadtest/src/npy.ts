@@ -1,0 +1,63 @@
+import type { Datatype, TensorData } from "@strainflow/series";
+import { inputError } from "./model-inputs.ts";
+
+/** An array of numbers as numpy stores it, in row-major order. */
+export interface NpyArray {
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+type Make = (buffer: ArrayBuffer) => TensorData;
+
+const TYPES: Readonly<Record<string, readonly [Datatype, number, Make]>> = {
+  b1: ["BOOL", 1, (b) => new Uint8Array(b)],
+  u1: ["UINT8", 1, (b) => new Uint8Array(b)],
+  i1: ["INT8", 1, (b) => new Int8Array(b)],
+  u2: ["UINT16", 2, (b) => new Uint16Array(b)],
+  i2: ["INT16", 2, (b) => new Int16Array(b)],
+  u4: ["UINT32", 4, (b) => new Uint32Array(b)],
+  i4: ["INT32", 4, (b) => new Int32Array(b)],
+  u8: ["UINT64", 8, (b) => new BigUint64Array(b)],
+  i8: ["INT64", 8, (b) => new BigInt64Array(b)],
+  f2: ["FP16", 2, (b) => new Uint16Array(b)],
+  f4: ["FP32", 4, (b) => new Float32Array(b)],
+  f8: ["FP64", 8, (b) => new Float64Array(b)],
+};
+
+const MAGIC = "\u0093NUMPY";
+
+/**
+ * Reads a `.npy` file: numbers and booleans, row-major, in either byte order. Objects and strings are refused: reading
+ * them would mean to execute what is in the file.
+ *
+ * @throws `loadtest-input`
+ */
+export function parseNpy(bytes: Uint8Array, path: string): NpyArray {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 12 || Buffer.from(bytes.subarray(0, 6)).toString("latin1") !== MAGIC)
+    throw inputError(`${path} is no .npy file`);
+  const old = view.getUint8(6) === 1;
+  const begin = old ? 10 : 12;
+  const headerSize = old ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (begin + headerSize > bytes.length) throw inputError(`${path} ends within its header`);
+  const header = Buffer.from(bytes.subarray(begin, begin + headerSize)).toString("latin1");
+  const [, order = "", kind = ""] = /'descr':\s*'([<>|=]?)(\w+)'/.exec(header) ?? [];
+  const type = Object.hasOwn(TYPES, kind) ? TYPES[kind] : undefined;
+  if (type === undefined)
+    throw inputError(
+      `${path} holds ${/'descr':\s*([^,]+),/.exec(header)?.[1] ?? "something"}; numbers are wanted, such as float32`,
+    );
+  if (/'fortran_order':\s*True/.test(header))
+    throw inputError(`${path} is column-major; save it with numpy.ascontiguousarray`);
+  const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "";
+  const shape = shapeText.split(",").flatMap((part) => (part.trim() === "" ? [] : [Number(part)]));
+  const [datatype, size, make] = type;
+  const count = shape.reduce((product, each) => product * each, 1);
+  const left = bytes.length - begin - headerSize;
+  if (!Number.isSafeInteger(count) || count * size !== left)
+    throw inputError(`${path} says [${shape}] of ${kind}, ${count * size} bytes; it has ${left}`);
+  const data = bytes.slice(begin + headerSize);
+  if (order === ">") for (let i = 0; i < data.length; i += size) data.subarray(i, i + size).reverse();
+  return { datatype, shape, data: make(data.buffer) };
+}

@@ -1,0 +1,31 @@
+import type { Shot } from "./target.ts";
+
+/** Which request is sent next. */
+export interface ShotPlan {
+  /** Nothing where all sequences are busy. */
+  next(): Shot | undefined;
+  /** It was answered, or will not be. */
+  done(shot: Shot): void;
+  /** The last requests of sequences that are open, each with its END; from then on `next` begins new ones. */
+  endAll(): Shot[];
+  /** How many sequences are open at a time from now on; without sequences nothing. */
+  resize(count: number): void;
+}
+
+/** All steps of all streams in turn: `sizes` are the numbers of steps. Generator `index` of `of` takes every `of`th. */
+export function createPlainPlan(sizes: readonly number[], index: number, of: number): ShotPlan {
+  const shots = sizes.flatMap((size, stream) =>
+    Array.from({ length: size }, (_, step): Shot => ({ stream, step, position: step })),
+  );
+  let at = index;
+  return {
+    next() {
+      const shot = shots[at % shots.length];
+      at += of;
+      return shot;
+    },
+    done: () => undefined,
+    endAll: () => [],
+    resize: () => undefined,
+  };
+}
