@@ -1,7 +1,14 @@
+export { createHandlerClient, type HandlerClient, type HandlerClientOptions } from "./client.ts";
 export type { Codec } from "./codec.ts";
 export { bytes } from "./codecs/bytes.ts";
+export { createImageCodec, type Image, type ImageCodecOptions, jpeg, png } from "./codecs/image.ts";
 export { json } from "./codecs/json.ts";
+export { npy } from "./codecs/npy.ts";
+export { tensor } from "./codecs/tensor.ts";
 export { defineHandler, type Handler } from "./handler.ts";
 export type { FailureCode, ItemFailure, Outcome } from "./outcome.ts";
+export { type PushMetricsOptions, pushMetrics } from "./push-metrics.ts";
 export { type HandlerServer, serveHandler } from "./serve-handler.ts";
 export type { ServeHandlerOptions } from "./serve-options.ts";
+export { stackTensors, unstackTensor } from "./stack.ts";
+export { validateHandler } from "./validate-handler.ts";

@@ -1,7 +1,18 @@
 import { OutOfTime } from "./within.ts";
 
-/** Why an item has no answer, in a word. */
-export type FailureCode = "invalid" | "failed" | "timed-out" | "worker-lost" | "overloaded";
+/**
+ * Why an item has no answer, in a word. `invalid`: it is no good; `failed`: the handler threw; `timed-out`; `worker-lost`:
+ * it was in a worker that died; `overloaded`: too much was under way. Told by the client alone: `unauthenticated`,
+ * `unreachable`.
+ */
+export type FailureCode =
+  | "invalid"
+  | "failed"
+  | "timed-out"
+  | "worker-lost"
+  | "overloaded"
+  | "unauthenticated"
+  | "unreachable";
 
 /** An item that has no answer. */
 export interface ItemFailure {
@@ -18,9 +29,11 @@ export type Outcome<T = unknown> =
 /** HTTP's status of each: of a message with several failures, the highest is told. */
 export const STATUS: Readonly<Record<FailureCode, number>> = {
   invalid: 400,
+  unauthenticated: 401,
   failed: 500,
   "worker-lost": 503,
   overloaded: 503,
+  unreachable: 503,
   "timed-out": 504,
 };
 
