@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { type LaunchedServer, launch } from "@strainflow/launch";
 import { isStrainflowError } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IN_FLIGHT, memoryUpdates } from "./support/averaged-stream.ts";
 import { averaging, writeAveragingEnsemble } from "./support/averaging-ensemble.ts";
 import { type DisturbedStream, disturbedStream } from "./support/disturbed-stream.ts";
-import { planFaults, WATCHDOG_MS } from "./support/faults.ts";
+import { FAULT_KINDS, planFaults, WATCHDOG_MS } from "./support/faults.ts";
 import { expectFreeSlots } from "./support/free-slots.ts";
+import { type RealTriton, startRealTriton, withoutTriton } from "./support/real-triton.ts";
 import { layPlan, strike } from "./support/strike.ts";
 import { describeToxiproxy, startToxiproxy, type Toxiproxy } from "./support/toxiproxy.ts";
 
@@ -83,9 +84,41 @@ describeToxiproxy("faults on the line to the embedded server", () => {
     `change no byte over %s, are noticed in time, and leave every slot free (seed ${SEED})`,
     { timeout: 120_000 + FAULTS * 10_000 },
     async (transport) => {
-      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(FAULTS / 2), UPDATE_SIZE);
+      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(0.35 * FAULTS), UPDATE_SIZE);
       await expectUnchanged(server, toxiproxy, plan, transport, `faults-${transport}`);
       await expectFreeSlots(server.address, "denoise", SLOTS);
     },
   );
+});
+
+describe.skipIf(withoutTriton)("a real Triton (needs one, which `npm test` sets up)", () => {
+  describeToxiproxy("faults on the line to it", () => {
+    let folder: string;
+    let server: RealTriton;
+    let toxiproxy: Toxiproxy;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "strainflow-triton-faults-"));
+      await writeAveragingEnsemble(folder, averaging, {
+        backend: "python",
+        instances: SLOTS,
+        maxSequenceIdleMicroseconds: IDLE_MICROSECONDS,
+      });
+      [server, toxiproxy] = await Promise.all([startRealTriton(folder), startToxiproxy()]);
+    }, 120_000);
+    afterAll(async () => {
+      await Promise.all([server?.close(), toxiproxy?.[Symbol.asyncDispose]()]);
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    it.each(["grpc-js", "http2"] as const)(
+      `that end connections change no byte over %s, and leave all of ${SLOTS} slots free, which silence would for 16 h (seed ${SEED})`,
+      { timeout: 120_000 + FAULTS * 10_000 },
+      async (transport) => {
+        const kinds = FAULT_KINDS.filter(({ ends }) => ends !== "not");
+        const plan = planFaults(`${SEED} triton ${transport}`, Math.ceil(0.15 * FAULTS), UPDATE_SIZE, kinds);
+        await expectUnchanged(server, toxiproxy, plan, transport, `faults-${transport}`);
+        await expectFreeSlots(server.address, "denoise", SLOTS);
+      },
+    );
+  });
 });

@@ -18,7 +18,7 @@ const both = (type: string, attributes: Readonly<Record<string, number>>): reado
   { type, stream: "downstream", attributes },
 ];
 
-export const FAULTS: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly FaultKind[] = [
   // RST both ways.
   { name: "reset", ends: "by word", toxics: () => both("reset_peer", { timeout: 0 }) },
   // Nothing comes through, and nobody closes.
@@ -91,7 +91,7 @@ export function planFaults(
   seed: string,
   count: number,
   updateSize: number,
-  kinds: readonly FaultKind[] = FAULTS,
+  kinds: readonly FaultKind[] = FAULT_KINDS,
 ): readonly PlannedFault[] {
   const random = createRandom("faults", seed);
   const draw = (from: number, to: number): number => from + (to - from) * random.uniform();

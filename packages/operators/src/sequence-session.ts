@@ -7,19 +7,16 @@ import {
   type StreamingModel,
   type Tensor,
 } from "@strainflow/series";
-import type { SkippedStrides, Update } from "@strainflow/steps";
+import { createAbandonedSequences } from "./abandoned-sequences.ts";
 import type { SequenceSession, SequenceSessionEvents, SequenceSessionOptions } from "./sequence.ts";
 import { createUpdateInputs, randomSequenceId } from "./sequence-inputs.ts";
-
-interface Entry {
-  readonly item: Update | SkippedStrides;
-  readonly last: boolean;
-  done: boolean;
-}
+import { firstOpen, type LogEntry, replayFrom } from "./sequence-log.ts";
 
 interface Pending {
   /** Absent for a request that only ends a sequence. */
-  readonly entry?: Entry;
+  readonly entry?: LogEntry;
+  readonly id: bigint;
+  readonly start: boolean;
 }
 
 /**
@@ -50,7 +47,7 @@ export function createSequenceSession(
   const priming = Math.ceil(streaming.memory / (streaming.strideSize * streaming.batchSize));
 
   /** Items from the oldest that may have to be sent again to the newest offered. */
-  let log: Entry[] = [];
+  let log: LogEntry[] = [];
   /** Index in `log` of the next item to send. */
   let next = 0;
   let call: InferCall | undefined;
@@ -59,7 +56,11 @@ export function createSequenceSession(
   let sequenceId = 0n;
   /** Whether the server has been given a START without an END for `sequenceId`. */
   let open = false;
-  const stale: bigint[] = [];
+  /** Whether that START was answered. */
+  let begun = false;
+  const abandoned = createAbandonedSequences();
+  /** Told when the last words are said. */
+  let parted: () => void = () => undefined;
   let sent = 0;
   let finishing = false;
   let over = false;
@@ -72,7 +73,7 @@ export function createSequenceSession(
     id: bigint,
     start: boolean,
     end: boolean,
-    entry?: Entry,
+    entry?: LogEntry,
   ): void {
     const request: InferRequest = {
       id: `${sent++}_${id}`,
@@ -80,7 +81,7 @@ export function createSequenceSession(
       sequence: { id, start, end },
       ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
     };
-    pending.push(entry === undefined ? {} : { entry });
+    pending.push({ id, start, ...(entry === undefined ? {} : { entry }) });
     writable = call!.send(request);
   }
 
@@ -95,10 +96,15 @@ export function createSequenceSession(
         writable = true;
         pump();
       },
-      lost: (error) => current() && lost(error),
-      closed: () =>
-        current() &&
-        lost(new StrainflowError("stream-lost", `model "${model.name}": the server closed the stream`)),
+      lost(error) {
+        if (over) parted();
+        else if (current()) lost(error);
+      },
+      closed() {
+        if (over) parted();
+        else if (current())
+          lost(new StrainflowError("stream-lost", `model "${model.name}": the server closed the stream`));
+      },
     });
     call = mine;
   }
@@ -116,15 +122,13 @@ export function createSequenceSession(
           continue;
         }
         if (call === undefined) connect();
-        for (const old of stale.splice(0)) send(tensors(undefined), old, false, true);
-        if (item.first && open) {
-          open = false;
-          send(tensors(undefined), sequenceId, false, true);
-        }
+        if (item.first) abandon();
+        for (const old of abandoned.due()) send(tensors(undefined), old, false, true);
         const start = !open;
         if (start) {
           sequenceId = randomSequenceId();
           open = true;
+          begun = false;
         }
         if (entry.last) open = false;
         next++;
@@ -146,8 +150,7 @@ export function createSequenceSession(
       entry.done = true;
       events.done(entry.item, undefined);
     }
-    const oldest = log.findIndex((entry) => !entry.done);
-    const keepFrom = Math.max(0, (oldest < 0 ? log.length : oldest) - priming);
+    const keepFrom = Math.max(0, firstOpen(log) - priming);
     if (keepFrom > 0) {
       log = log.slice(keepFrom);
       next -= keepFrom;
@@ -164,11 +167,15 @@ export function createSequenceSession(
         ),
       );
     const { entry } = due;
-    if (entry === undefined) return pump();
+    if (entry === undefined) {
+      abandoned.answered(due.id, response.error);
+      return pump();
+    }
     if (response.error !== undefined) {
       if (STATE_LOST.test(response.error.message)) return lost(response.error);
       return fail(response.error);
     }
+    if (due.start) begun = true;
     if (!entry.done) {
       entry.done = true;
       if (loss !== undefined) {
@@ -191,14 +198,20 @@ export function createSequenceSession(
     pump();
   }
 
+  /** The sequence that is open, if one is, is not gone on with. */
+  function abandon(): void {
+    if (open) abandoned.add(sequenceId, begun);
+    open = false;
+  }
+
   function lost(error: Error): void {
     call?.cancel();
     call = undefined;
     writable = true;
-    if (open || pending.some((p) => p.entry !== undefined)) stale.push(sequenceId);
-    open = false;
+    abandoned.lost();
+    if (pending.some((p) => p.entry !== undefined)) open = true;
+    abandon();
     pending = [];
-    const oldest = log.findIndex((entry) => !entry.done);
     const now = performance.now();
     if (loss === undefined) {
       loss = { at: now, error, sentAgain: 0 };
@@ -213,20 +226,7 @@ export function createSequenceSession(
           { cause: error, details: { modelName: model.name, sequenceId } },
         ),
       );
-    const resumeAt = oldest < 0 ? log.length : oldest;
-    let from = resumeAt;
-    // Back to where the memory ends, or to where this sequence began with all zeros before it.
-    while (
-      from > 0 &&
-      resumeAt - from < priming &&
-      log[from - 1]!.item.sequence === (log[resumeAt] ?? log[from - 1]!).item.sequence
-    ) {
-      const before = log[from - 1]!.item;
-      if (before.data === undefined) break;
-      const here = log[from]?.item;
-      if (here?.data !== undefined && here.first) break;
-      from--;
-    }
+    const from = replayFrom(log, firstOpen(log), priming);
     loss.sentAgain = log.slice(from, next).filter((entry) => entry.item.data !== undefined).length;
     next = from;
     retry = setTimeout(() => {
@@ -236,27 +236,38 @@ export function createSequenceSession(
     backoffMs = Math.min(LONGEST_BACKOFF_MS, backoffMs * 2);
   }
 
-  /** Ends the sequence, if it is open, and then the call. */
+  /** Ends what is open, and then the call; a slot that is still held is given back before anyone hears of the end. */
   function part(): void {
     if (over) return;
     over = true;
-    farewell();
     events.idle(true);
-    events.finished();
+    if (!farewell()) return events.finished();
+    parted = () => {
+      parted = () => undefined;
+      events.finished();
+    };
   }
 
-  function farewell(): void {
+  /** @returns whether there was anything to say, so that `parted` will be told */
+  function farewell(): boolean {
     clearTimeout(retry);
-    const leaving = call;
-    if (leaving === undefined) return;
+    abandon();
+    const last = abandoned.all();
     try {
-      if (open) send(tensors(undefined), sequenceId, false, true);
-      leaving.end();
+      if (call === undefined && last.length > 0) connect();
+      for (const id of last) send(tensors(undefined), id, false, true);
+      call?.end();
     } catch {
-      leaving.cancel();
-      return;
+      call?.cancel();
+      return false;
     }
-    setTimeout(() => leaving.cancel(), PARTING_MS).unref();
+    const leaving = call;
+    const limit = setTimeout(() => {
+      leaving?.cancel();
+      parted();
+    }, PARTING_MS);
+    limit.unref();
+    return last.length > 0;
   }
 
   function fail(error: unknown): void {

@@ -9,6 +9,11 @@ export interface FakeModelOptions {
   readonly loses?: (answered: number) => boolean;
   /** Decides before each answer whether the server has lost its states while the stream goes on. */
   readonly forgets?: (answered: number) => boolean;
+  /**
+   * Decides before each answer whether the line is cut, and the server lives on with its states. What was under way is
+   * `dropped`, or arrives `late`: when the next stream has been answered a while.
+   */
+  readonly cuts?: (answered: number) => "dropped" | "late" | undefined;
 }
 
 export interface FakeModel extends StreamingModel {
@@ -19,12 +24,16 @@ export interface FakeModel extends StreamingModel {
   readonly mostInFlight: () => number;
 }
 
+/** Answers on a new stream after which what was late of old ones arrives: past the first END and START. */
+const LATE_ANSWERS = 3;
+
 /** A stateful model in this process: each output is Σ over its reach of sample × distance, exactly. */
 export function createFakeModel(options: FakeModelOptions): FakeModel {
   const { strideSize, batchSize, memory } = options;
   const size = strideSize * batchSize;
   const states = new Map<string, Float64Array>();
   const received: InferRequest[] = [];
+  const late: InferRequest[] = [];
   let answered = 0;
   let mostInFlight = 0;
 
@@ -75,6 +84,7 @@ export function createFakeModel(options: FakeModelOptions): FakeModel {
       let ended = false;
       let gone = false;
       let running = false;
+      let mine = 0;
       async function run(): Promise<void> {
         if (running) return;
         running = true;
@@ -88,6 +98,13 @@ export function createFakeModel(options: FakeModelOptions): FakeModel {
             listener.lost(new Error("connection reset"));
             return;
           }
+          const cut = options.cuts?.(answered);
+          if (cut !== undefined) {
+            gone = true;
+            if (cut === "late") late.push(...queue);
+            listener.lost(new Error("connection reset"));
+            return;
+          }
           const request = queue.shift()!;
           if (options.forgets?.(answered) === true) {
             states.clear();
@@ -97,6 +114,7 @@ export function createFakeModel(options: FakeModelOptions): FakeModel {
           }
           if (queue.length === 3) setImmediate(() => gone || listener.drain?.());
           const result = answer(request);
+          if (++mine === LATE_ANSWERS) for (const old of late.splice(0)) answer(old);
           listener.response(
             "error" in result
               ? { id: request.id, outputs: {}, error: result.error }
