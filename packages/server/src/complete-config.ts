@@ -14,6 +14,7 @@ import {
 } from "@strainflow/proto";
 import type { Graph } from "./compute-thread.ts";
 import { configType, type ModelSpec, modelSpec, notLoadable, type Port } from "./model-spec.ts";
+import { raggedOf } from "./ragged-options.ts";
 import type { GraphTensor, LoadSpec } from "./worker-messages.ts";
 
 /**
@@ -52,8 +53,15 @@ export function completeConfig(
   if (spec.native !== undefined) return model;
   const has = (tensors: readonly GraphTensor[], name: string): boolean =>
     tensors.some((tensor) => tensor.name === name);
-  for (const port of model.inputs.values()) checkPort(port, "input", graph.inputs, fail);
-  for (const port of model.outputs.values()) checkPort(port, "output", graph.outputs, fail);
+  const ragged = raggedOf(config);
+  const flat = (port: Port, is: boolean | undefined): Port => (is ? { ...port, shape: [-1] } : port);
+  for (const port of model.inputs.values())
+    checkPort(flat(port, ragged?.ragged.has(port.name)), "input", graph.inputs, fail);
+  for (const port of model.outputs.values())
+    checkPort(flat(port, ragged?.scattered.has(port.name)), "output", graph.outputs, fail);
+  const made = ragged?.made.flatMap(({ names }) => names) ?? [];
+  for (const name of made)
+    if (!has(graph.inputs, name)) throw fail(`its graph has no input '${name}' for the batch_input`);
   for (const { input, output } of spec.states) {
     if (!has(graph.inputs, input)) throw fail(`its graph has no input '${input}' for the state`);
     if (!has(graph.outputs, output)) throw fail(`its graph has no output '${output}' for the state`);
@@ -61,7 +69,7 @@ export function completeConfig(
   for (const name of controls)
     if (!has(graph.inputs, name)) throw fail(`its graph has no input '${name}' for the control`);
   for (const { name } of graph.inputs)
-    if (!model.inputs.has(name) && !stateInputs.has(name) && !controls.includes(name))
+    if (!model.inputs.has(name) && !stateInputs.has(name) && ![...controls, ...made].includes(name))
       throw fail(`its graph has an input '${name}' that the configuration does not mention`);
   return model;
 }
@@ -111,6 +119,10 @@ export function withDefaults(spec: ModelSpec): ModelSpec {
     if (value.strategyChoice.case === undefined)
       value.strategyChoice = { case: "direct", value: create(ModelSequenceBatching_StrategyDirectSchema) };
   }
+  // A queue without preferred sizes prefers the largest.
+  if (scheduling.case === "dynamicBatching" && config.maxBatchSize > 0)
+    if (scheduling.value.preferredBatchSize.length === 0)
+      scheduling.value.preferredBatchSize.push(config.maxBatchSize);
   config.versionPolicy ??= create(ModelVersionPolicySchema, {
     policyChoice: { case: "latest", value: { numVersions: 1 } },
   });

@@ -2,16 +2,19 @@ import type { EnsemblePlan, EnsembleStep } from "./ensemble-plan.ts";
 import type { Model } from "./model.ts";
 import { nowNs } from "./monotonic.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
-import { asRefusal, Refusal } from "./refusal.ts";
+import { asRefusal, cancelled, Refusal } from "./refusal.ts";
 import type { Outcome, RequestUrgency, Scheduler, SequencePlace, StepTiming, Ticket } from "./scheduler.ts";
 import { sequenceKey } from "./sequence-homes.ts";
 import { ensembleTiming, type Statistics } from "./statistics.ts";
+import { StepLimit } from "./step-limit.ts";
 
 export interface EnsembleOptions {
   readonly name: string;
   readonly plan: EnsemblePlan;
   readonly batched: boolean;
   readonly statistics: Statistics;
+  /** Requests that each of its stateless steps has at a time; 0: any number. */
+  readonly maxInFlight: number;
 }
 
 /**
@@ -25,10 +28,16 @@ export class EnsembleScheduler implements Scheduler {
   /** Keys of sequences that began here. Those that end unseen, by silence, are swept out as the set grows. */
   readonly #begun = new Set<string>();
   #sweepAt = 64;
+  /** Those of stateless steps: a sequence's request may wait for a later one, which must not wait for it. */
+  readonly #limits = new Map<EnsembleStep, StepLimit>();
   #running = 0;
 
   constructor(options: EnsembleOptions) {
     this.#options = options;
+    const { plan, maxInFlight } = options;
+    if (maxInFlight > 0)
+      for (const step of plan.steps)
+        if (!step.model.stateful) this.#limits.set(step, new StepLimit(maxInFlight));
     this.#stateful = options.plan.steps.map(({ model }) => model).filter(({ stateful }) => stateful);
   }
 
@@ -78,7 +87,8 @@ export class EnsembleScheduler implements Scheduler {
         const queuedNs = nowNs();
         const size = this.#options.batched ? (inputs.values().next().value?.shape[0] ?? 1) : 1;
         this.#running += 1;
-        passage = new Passage(name, plan, tickets, wanted, (outcome, steps) => {
+        const way = { name, plan, limits: this.#limits };
+        passage = new Passage(way, tickets, wanted, (outcome, steps) => {
           this.#running -= 1;
           const endNs = nowNs();
           const sums = ensembleTiming(
@@ -108,33 +118,34 @@ interface Turn {
   readonly ticket: Ticket;
 }
 
+/** What all requests of an ensemble pass through. */
+interface Way {
+  readonly name: string;
+  readonly plan: EnsemblePlan;
+  readonly limits: ReadonlyMap<EnsembleStep, StepLimit>;
+}
+
 type PassageDone = (outcome: Outcome, steps: readonly StepTiming[]) => void;
 
 /** One request on its way through the steps. */
 class Passage {
-  readonly #name: string;
-  readonly #plan: EnsemblePlan;
+  readonly #way: Way;
   readonly #wanted: readonly string[];
   readonly #done: PassageDone;
   readonly #timings: StepTiming[] = [];
   readonly #tensors = new Map<string, RawTensor>();
   #waiting: readonly Turn[];
   readonly #started: Ticket[] = [];
+  /** Steps that have their inputs and wait for room, and how each gives that up. */
+  readonly #held = new Map<Ticket, () => void>();
   #underWay = 0;
   #failure: Refusal | undefined;
 
-  constructor(
-    name: string,
-    plan: EnsemblePlan,
-    tickets: readonly Ticket[],
-    wanted: readonly string[],
-    done: PassageDone,
-  ) {
-    this.#name = name;
-    this.#plan = plan;
+  constructor(way: Way, tickets: readonly Ticket[], wanted: readonly string[], done: PassageDone) {
+    this.#way = way;
     this.#wanted = wanted;
     this.#done = done;
-    this.#waiting = plan.steps.flatMap((step, index) => {
+    this.#waiting = way.plan.steps.flatMap((step, index) => {
       const ticket = tickets[index];
       return ticket === undefined ? [] : [{ step, ticket }];
     });
@@ -148,11 +159,23 @@ class Passage {
   /** Steps that wait in a queue come back refused, and the rest never starts. */
   abandon(): void {
     for (const ticket of this.#started) ticket.abandon();
+    if (this.#letGo()) queueMicrotask(() => this.#fail(cancelled()));
+  }
+
+  /** Gives up what waits for room. Whether anything did. */
+  #letGo(): boolean {
+    const any = this.#held.size > 0;
+    for (const [ticket, giveUp] of this.#held) {
+      giveUp();
+      ticket.abandon();
+    }
+    this.#held.clear();
+    return any;
   }
 
   #put(tensors: RawTensors): void {
     for (const [name, tensor] of tensors) {
-      const alone = (this.#plan.readers.get(name) ?? 0) <= 1;
+      const alone = (this.#way.plan.readers.get(name) ?? 0) <= 1;
       this.#tensors.set(name, alone || !tensor.movable ? tensor : { ...tensor, movable: false });
     }
   }
@@ -181,8 +204,19 @@ class Passage {
       queueMicrotask(() => this.#fail(asRefusal(error)));
       return;
     }
+    const limit = this.#way.limits.get(step);
+    const giveUp = limit?.enter(() => {
+      this.#held.delete(ticket);
+      this.#start(step, ticket, inputs, () => limit.leave());
+    });
+    if (giveUp === undefined) this.#start(step, ticket, inputs, () => {});
+    else if (!this.#started.includes(ticket)) this.#held.set(ticket, giveUp);
+  }
+
+  #start(step: EnsembleStep, ticket: Ticket, inputs: RawTensors, ended: () => void): void {
     this.#started.push(ticket);
     ticket.run(inputs, [...step.outputs.keys()], (outcome, timing) => {
+      ended();
       const { name, version } = step.model.spec;
       if (timing !== undefined) this.#timings.push({ name, version, timing });
       if (outcome instanceof Refusal) {
@@ -202,9 +236,10 @@ class Passage {
 
   #fail(refusal: Refusal): void {
     if (this.#failure !== undefined) return;
-    this.#failure = refusal.inEnsemble(this.#name);
+    this.#failure = refusal.inEnsemble(this.#way.name);
     for (const { ticket } of this.#waiting) ticket.abandon();
     this.#waiting = [];
+    this.#letGo();
     this.#done(this.#failure, this.#timings);
   }
 

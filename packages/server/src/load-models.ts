@@ -3,6 +3,8 @@ import { type ControlLog, ModelControl } from "./model-control.ts";
 import { ModelLoader } from "./model-loader.ts";
 import type { ModelRegistry } from "./model-registry.ts";
 import { type ModelControlMode, ModelRepository } from "./model-repository.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { ResponseCache } from "./response-cache.ts";
 
 export interface LoadedModels {
   readonly registry: ModelRegistry;
@@ -19,6 +21,10 @@ export interface LoadModelsOptions {
   readonly mode?: ModelControlMode;
   readonly startupModels?: readonly string[];
   readonly pollMs?: number;
+  /** Bytes of answers to keep; 0: none. */
+  readonly responseCacheSize?: number;
+  /** Instances run by turns, and share these resources. */
+  readonly rateLimit?: ReadonlyMap<string, number>;
 }
 
 /** Fifteen seconds, as in Triton. */
@@ -27,7 +33,13 @@ const POLL_MS = 15_000;
 /** Opens a repository and loads what its mode says. @throws `repository-not-readable`, `model-not-loadable` */
 export async function loadModels(options: LoadModelsOptions): Promise<LoadedModels> {
   const { workers, log, mode = "none", startupModels = [], pollMs = POLL_MS } = options;
-  const loader = new ModelLoader({ workers, log: (message) => log.warning(message) });
+  const { responseCacheSize = 0, rateLimit } = options;
+  const loader = new ModelLoader({
+    workers,
+    log: (message) => log.warning(message),
+    ...(responseCacheSize === 0 ? {} : { cache: new ResponseCache(responseCacheSize) }),
+    ...(rateLimit === undefined ? {} : { limiter: new RateLimiter(rateLimit) }),
+  });
   const control = new ModelControl({ loader, log });
   const repository = new ModelRepository(control, {
     repository: options.repository,

@@ -8,6 +8,7 @@ import {
 import { ELEMENT_SIZE, elementCountOf } from "./datatypes.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { datatypeOf, notLoadable } from "./model-spec.ts";
+import type { RateShare } from "./rate-limiter.ts";
 import { splitTexts } from "./text-tensors.ts";
 import type { LoadSpec, NativeSpec, StateSpec } from "./worker-messages.ts";
 
@@ -31,6 +32,19 @@ export function instanceCount(config: ModelConfig): number | undefined {
     count += Math.max(1, group.count);
   }
   return count;
+}
+
+/** What each instance takes where a rate limiter gives out turns. A lower priority is a higher share of them. */
+export function rateShares(config: ModelConfig): readonly RateShare[] {
+  const groups = config.instanceGroup.length === 0 ? [undefined] : config.instanceGroup;
+  return groups.flatMap((group) => {
+    const limiter = group?.rateLimiter;
+    const resources = new Map<string, number>();
+    for (const { name, count } of limiter?.resources ?? [])
+      resources.set(name, (resources.get(name) ?? 0) + count);
+    const share: RateShare = { resources, priority: Math.max(1, limiter?.priority ?? 1) };
+    return Array.from({ length: Math.max(1, group?.count ?? 1) }, () => share);
+  });
 }
 
 /** How a compute thread loads one version of an ONNX model. `threads` is what a run may use where nothing is said. */

@@ -37,6 +37,30 @@ const PER_MODEL: readonly Family[] = [
   },
 ];
 
+/** Of models whose answers are looked for in a cache. */
+const PER_CACHED_MODEL: readonly Family[] = [
+  counter(
+    "nv_cache_num_hits_per_model",
+    "Requests answered out of the cache",
+    ({ cacheHit }) => cacheHit.count,
+  ),
+  counter(
+    "nv_cache_hit_duration_per_model",
+    "Time of finding answers in the cache, in microseconds",
+    ({ cacheHit }) => us(cacheHit.ns),
+  ),
+  counter(
+    "nv_cache_num_misses_per_model",
+    "Requests not found in the cache",
+    ({ cacheMiss }) => cacheMiss.count,
+  ),
+  counter(
+    "nv_cache_miss_duration_per_model",
+    "Time of looking in the cache in vain and of putting answers in, in microseconds",
+    ({ cacheMiss }) => us(cacheMiss.ns),
+  ),
+];
+
 const REASONS: readonly FailureReason[] = ["CANCELED", "REJECTED", "BACKEND", "OTHER"];
 
 /** Triton has summaries of these on request, and no histograms: ours are under a name of their own. */
@@ -74,6 +98,11 @@ export class Metrics {
       lines.push(...head(name, help, type));
       for (const model of models) lines.push(`${name}{${labels(model)}} ${value(model)}`);
       if (name === "nv_inference_request_success") lines.push(...failures(models));
+    }
+    const cached = models.filter(({ spec }) => spec.config.responseCache?.enable === true);
+    for (const { name, help, type, value } of cached.length === 0 ? [] : PER_CACHED_MODEL) {
+      lines.push(...head(name, help, type));
+      for (const model of cached) lines.push(`${name}{${labels(model)}} ${value(model)}`);
     }
     for (const { of, name, help } of HISTOGRAMS) {
       lines.push(...head(name, help, "histogram"));

@@ -1,15 +1,21 @@
 import { availableParallelism } from "node:os";
+import type { ModelConfig } from "@strainflow/proto";
+import { type CachedOptions, CachedScheduler } from "./cached-scheduler.ts";
 import { completeConfig, withDefaults } from "./complete-config.ts";
 import { ComputeThread, type Graph } from "./compute-thread.ts";
 import { planEnsemble } from "./ensemble-plan.ts";
 import { EnsembleScheduler } from "./ensemble-scheduler.ts";
 import { readLabels } from "./labels.ts";
-import { instanceCount, loadSpec } from "./load-spec.ts";
+import { instanceCount, loadSpec, rateShares } from "./load-spec.ts";
 import { Model } from "./model.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { type ModelSpec, modelSpec, notLoadable } from "./model-spec.ts";
 import { loadNativeModel, NATIVE_BACKEND } from "./native-model.ts";
-import { batchingOf, idleMsOf, slotsOf } from "./scheduling-options.ts";
+import { raggedOf } from "./ragged-options.ts";
+import type { RateLimiter, RateTurn } from "./rate-limiter.ts";
+import type { ResponseCache } from "./response-cache.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { batchingOf, checkCaching, idleMsOf, sequenceBatchingOf, slotsOf } from "./scheduling-options.ts";
 import { controlInputs } from "./sequence-controls.ts";
 import { SequenceHomes } from "./sequence-homes.ts";
 import { SequenceScheduler } from "./sequence-scheduler.ts";
@@ -22,6 +28,10 @@ export interface LoadOptions {
   /** Threads for stateless models, and at most as many again for sequences. */
   readonly workers: number;
   readonly log: (message: string) => void;
+  /** Answers of models that ask for it are kept here. */
+  readonly cache?: ResponseCache;
+  /** Instances run by turns. */
+  readonly limiter?: RateLimiter;
 }
 
 /**
@@ -45,6 +55,7 @@ export class ModelLoader {
   /** Loads one version, and warms it up. @throws `model-not-loadable` */
   async load(folder: ModelFolder, version: string): Promise<Model> {
     const { config } = folder;
+    checkCaching(config);
     if (config.backend === NATIVE_BACKEND) return loadNativeModel(folder, version);
     if (config.platform !== "onnxruntime_onnx" && config.backend !== "onnxruntime")
       throw notLoadable(
@@ -59,7 +70,8 @@ export class ModelLoader {
     const { workers } = this.#options;
     // Where nothing batches, more instances than asked for change no answer and keep every core busy.
     const batches = batchingOf(config) !== undefined;
-    const wanted = batches ? (instances ?? 1) : Math.max(workers, instances ?? 1);
+    const exact = batches || this.#options.limiter !== undefined;
+    const wanted = exact ? (instances ?? 1) : Math.max(workers, instances ?? 1);
     const parallel = Math.min(workers, wanted);
     const threadsPerRun = stateful ? 1 : Math.max(1, Math.floor(availableParallelism() / parallel));
     const spec = await loadSpec(folder, version, threadsPerRun);
@@ -91,6 +103,8 @@ export class ModelLoader {
   ): Model {
     const spec = modelSpec(folder.config, version);
     const plan = planEnsemble(spec, find);
+    const scheduling = spec.config.schedulingChoice;
+    const maxInFlight = scheduling.case === "ensembleScheduling" ? scheduling.value.maxInflightRequests : 0;
     const statistics = new Statistics();
     return new Model({
       spec: withDefaults(spec),
@@ -101,6 +115,7 @@ export class ModelLoader {
         plan,
         batched: spec.maxBatchSize > 0,
         statistics,
+        maxInFlight,
       }),
       isReady: () => plan.steps.every(({ model }) => model.ready),
       stateful: false,
@@ -120,6 +135,8 @@ export class ModelLoader {
     const batching = batchingOf(spec.config);
     // A configuration that was completed may batch though the one that was given said nothing of it.
     const count = batching === undefined ? wanted : (instanceCount(spec.config) ?? 1);
+    const ragged = raggedOf(spec.config);
+    const turns = this.#turns(spec);
     const placed = Array.from({ length: count }, (_, at) => threads[at % threads.length] ?? this.#worker(0));
     const scheduler = new StatelessScheduler({
       model,
@@ -127,8 +144,38 @@ export class ModelLoader {
       statistics,
       batched: spec.maxBatchSize > 0,
       ...(batching === undefined ? {} : { batching }),
+      ...(ragged === undefined ? {} : { ragged }),
+      ...(turns === undefined ? {} : { turns }),
     });
-    return this.#model(spec, statistics, scheduler, threads, release);
+    const cached = this.#cached(spec.config, { model, statistics, scheduler });
+    return this.#model(spec, statistics, cached, threads, () => {
+      for (const turn of turns ?? []) turn.leave();
+      this.#options.cache?.forget(model);
+      release();
+    });
+  }
+
+  /** A place at the rate limiter for each instance. @throws `model-not-loadable` if one could never run */
+  #turns(spec: ModelSpec): readonly RateTurn[] | undefined {
+    const { limiter } = this.#options;
+    if (limiter === undefined) return undefined;
+    const shares = rateShares(spec.config);
+    for (const share of shares) {
+      const obstacle = limiter.obstacle(share);
+      if (obstacle !== undefined) throw notLoadable(spec.name, obstacle);
+    }
+    return shares.map((share) => limiter.enter(share));
+  }
+
+  /** The scheduler behind the cache, where the configuration asks for it and there is one. */
+  #cached(config: ModelConfig, what: Omit<CachedOptions, "cache">): Scheduler {
+    const { cache, log } = this.#options;
+    if (config.responseCache?.enable !== true) return what.scheduler;
+    if (cache !== undefined) return new CachedScheduler({ ...what, cache });
+    log(
+      `model '${config.name}': response_cache is enabled, and the server has no cache; give it a responseCacheSize`,
+    );
+    return what.scheduler;
   }
 
   #stateful(
@@ -143,11 +190,14 @@ export class ModelLoader {
   ): Model {
     const { model, homes, controls, instances } = sequence;
     const statistics = new Statistics();
+    const sharing = sequenceBatchingOf(spec.config);
     const scheduler = new SequenceScheduler({
       name: spec.name,
       model,
       homes,
       slots: slotsOf(spec.config, instances),
+      instances,
+      ...(sharing === undefined ? {} : { batching: sharing }),
       idleMs: idleMsOf(spec.config),
       controls,
       statistics,

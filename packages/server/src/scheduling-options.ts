@@ -7,6 +7,7 @@ import {
 import { notLoadable } from "./model-spec.ts";
 import type { Levels } from "./priority-queue.ts";
 import { PATIENT, type QueuePolicy } from "./queue-policy.ts";
+import type { SequenceBatching } from "./sequence-batching.ts";
 import type { Batching } from "./stateless-scheduler.ts";
 
 /*
@@ -21,18 +22,22 @@ export function batchingOf(config: ModelConfig): Batching | undefined {
   const { preferredBatchSize, maxQueueDelayMicroseconds, preserveOrdering } = scheduling.value;
   // A model without a batch dimension may have a queue: each of its requests is a batch.
   const maxSize = Math.max(1, config.maxBatchSize);
-  for (const size of preferredBatchSize) {
-    if (size < 1) throw notLoadable(name, `dynamic batching preferred size must be positive for ${name}`);
-    if (size > maxSize)
-      throw notLoadable(name, `dynamic batching preferred size must be <= max batch size for ${name}`);
-  }
   return {
-    preferred: preferredBatchSize.length === 0 ? [maxSize] : preferredBatchSize,
+    preferred: checkPreferred(name, preferredBatchSize, maxSize),
     maxSize,
     delayNs: Number(maxQueueDelayMicroseconds) * 1000,
     levels: levelsOf(name, scheduling.value),
     keepsOrder: preserveOrdering,
   };
+}
+
+function checkPreferred(name: string, sizes: readonly number[], maxSize: number): readonly number[] {
+  for (const size of sizes) {
+    if (size < 1) throw notLoadable(name, `dynamic batching preferred size must be positive for ${name}`);
+    if (size > maxSize)
+      throw notLoadable(name, `dynamic batching preferred size must be <= max batch size for ${name}`);
+  }
+  return sizes.length === 0 ? [maxSize] : sizes;
 }
 
 /** More levels than any model has; each is a queue of its own. */
@@ -65,6 +70,51 @@ function queuePolicy(policy: ModelQueuePolicy): QueuePolicy {
     timeoutUs: Number(policy.defaultTimeoutMicroseconds),
     override: policy.allowTimeoutOverride,
     maxSize: policy.maxQueueSize,
+  };
+}
+
+/** @throws `model-not-loadable`, in Triton's words, where an answer hangs on more than its request */
+export function checkCaching({
+  name,
+  responseCache,
+  schedulingChoice,
+  modelTransactionPolicy,
+}: ModelConfig): void {
+  if (responseCache?.enable !== true) return;
+  const no = (why: string): Error =>
+    notLoadable(
+      name,
+      `Response Cache does not currently support model ${name} with ${why}. Please disable the response cache.`,
+    );
+  if (modelTransactionPolicy?.decoupled === true) throw no("'decoupled' transaction policy");
+  if (schedulingChoice.case === "sequenceBatching") throw no("sequence batching scheduler");
+}
+
+/**
+ * How a model's sequences share batches, if they do: not without a batch dimension, and not where states are of any
+ * size, since two of different sizes do not fit into one batch.
+ */
+export function sequenceBatchingOf(config: ModelConfig): SequenceBatching | undefined {
+  const scheduling = config.schedulingChoice;
+  if (scheduling.case !== "sequenceBatching" || config.maxBatchSize <= 1) return undefined;
+  const { strategyChoice: strategy, state } = scheduling.value;
+  if (state.some(({ dims }) => dims.some((size) => size < 0n))) return undefined;
+  const maxSize = config.maxBatchSize;
+  if (strategy.case === "oldest") {
+    const { preferredBatchSize, maxQueueDelayMicroseconds } = strategy.value;
+    const preferred = checkPreferred(config.name, preferredBatchSize, maxSize);
+    // Instances run one batch at a time: order is kept whether it is asked for or not.
+    return {
+      kind: "oldest",
+      rules: { preferred, maxSize, delayNs: Number(maxQueueDelayMicroseconds) * 1000 },
+    };
+  }
+  const direct = strategy.case === "direct" ? strategy.value : undefined;
+  return {
+    kind: "direct",
+    width: maxSize,
+    utilization: direct?.minimumSlotUtilization ?? 0,
+    delayNs: Number(direct?.maxQueueDelayMicroseconds ?? 0n) * 1000,
   };
 }
 

@@ -38,6 +38,18 @@ export interface ServerOptions {
   readonly pollMs?: number;
   /** Threads for stateless models, and as many again (cheap ones) for sequences. Default: one per core. */
   readonly workers?: number;
+  /**
+   * Answers of models with `response_cache { enable: true }` are kept, in this many bytes of memory in all. Default 0: none
+   * are, as by a Triton without a cache.
+   */
+  readonly responseCacheSize?: number;
+  /**
+   * `execution_count`: instances run by turns, with the `rate_limiter` of their instance group. Default `off`: whatever can
+   * run runs, as in Triton.
+   */
+  readonly rateLimit?: "off" | "execution_count";
+  /** With a rate limit: how much there is of a resource. Default: as much as the instance takes that takes most. */
+  readonly rateLimitResources?: Readonly<Record<string, number>>;
   /** Largest request in bytes, −1 for any. Default 256 MiB: a thousand times a usual update. */
   readonly maxMessageSize?: number;
   /** Requests of one stream that wait for an answer, before no more are read from it. Default 1024. */
@@ -128,6 +140,12 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
   whole("maxInFlight", maxInFlight, 1);
   whole("maxMessageSize", maxMessageSize, -1);
   if (options.pollMs !== undefined) whole("pollMs", options.pollMs, 1);
+  const { responseCacheSize = 0, rateLimit = "off", rateLimitResources = {} } = options;
+  whole("responseCacheSize", responseCacheSize, 0);
+  if (!["off", "execution_count"].includes(rateLimit))
+    throw invalidOption("createServer", "rateLimit", rateLimit, "'off' or 'execution_count'");
+  for (const [name, count] of Object.entries(rateLimitResources))
+    whole(`rateLimitResources.${name}`, count, 0);
   const { modelControl = "none", trace, sharedMemoryPrefix: prefix = "" } = options;
   if (!["none", "poll", "explicit"].includes(modelControl))
     throw invalidOption("createServer", "modelControl", modelControl, "'none', 'poll' or 'explicit'");
@@ -147,6 +165,8 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     workers,
     log,
     mode: modelControl,
+    responseCacheSize,
+    ...(rateLimit === "off" ? {} : { rateLimit: new Map(Object.entries(rateLimitResources)) }),
     ...(options.startupModels === undefined ? {} : { startupModels: options.startupModels }),
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
   });

@@ -1,10 +1,13 @@
 import { AnswerOrder } from "./answer-order.ts";
-import { joinBatch, splitBatch } from "./batch.ts";
+import { batchKey, joinBatch, splitBatch } from "./batch.ts";
 import { requestLabel } from "./check-request.ts";
-import type { ComputeThread, TaskResult } from "./compute-thread.ts";
-import { type BatchItem, type BatchRules, formBatch } from "./form-batch.ts";
+import type { TaskResult } from "./compute-thread.ts";
+import { type BatchChoice, type BatchItem, type BatchRules, formBatch } from "./form-batch.ts";
+import { type Instance, Instances, type TaskRunner } from "./instances.ts";
 import { type Levels, PriorityQueue, type Urgency } from "./priority-queue.ts";
 import { PATIENT } from "./queue-policy.ts";
+import type { RaggedPlan } from "./ragged-batch.ts";
+import type { RateTurn } from "./rate-limiter.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { cancelled, Refusal } from "./refusal.ts";
 import type { Done, Outcome, RequestUrgency, Scheduler, SequencePlace, Ticket, Timing } from "./scheduler.ts";
@@ -19,9 +22,6 @@ export interface Batching extends BatchRules {
   readonly keepsOrder: boolean;
 }
 
-/** Runs tasks in order. */
-export type TaskRunner = Pick<ComputeThread, "alive" | "pending" | "run">;
-
 export interface StatelessOptions {
   /** The model's number in its threads. */
   readonly model: number;
@@ -30,6 +30,10 @@ export interface StatelessOptions {
   readonly statistics: Statistics;
   readonly batched: boolean;
   readonly batching?: Batching;
+  /** How requests of different shapes are batched. */
+  readonly ragged?: RaggedPlan;
+  /** One per instance where a rate limiter gives them their turns. */
+  readonly turns?: readonly RateTurn[];
   /** Default: the system's. */
   readonly clock?: SchedulingClock;
 }
@@ -38,11 +42,6 @@ interface Job extends BatchItem {
   readonly inputs: RawTensors;
   readonly wanted: readonly string[];
   readonly done: Done;
-}
-
-interface Instance {
-  readonly thread: TaskRunner;
-  running: number;
 }
 
 const NO_LEVELS: Levels = { policies: [PATIENT], usual: 1 };
@@ -55,26 +54,25 @@ const NO_URGENCY: Urgency = { priority: 0, timeoutUs: 0 };
 export class StatelessScheduler implements Scheduler {
   readonly #options: StatelessOptions;
   readonly #clock: SchedulingClock;
-  readonly #instances: readonly Instance[];
-  /** Without batching, an instance is handed its next request before it has answered the last. */
-  readonly #depth: number;
+  readonly #instances: Instances;
   readonly #queue: PriorityQueue<Job>;
   readonly #order: AnswerOrder | undefined;
   /** When to look at the queue again, though nothing happens. */
   #alarm: { readonly atNs: number; readonly cancel: () => void } | undefined;
 
   constructor(options: StatelessOptions) {
-    const { threads, batching, clock = systemClock } = options;
+    const { threads, turns, batching, clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
-    this.#instances = threads.map((thread) => ({ thread, running: 0 }));
-    this.#depth = batching === undefined ? 2 : 1;
+    // Where nothing is gained by waiting, an instance is handed its next request before it has answered the last.
+    const depth = batching === undefined && turns === undefined ? 2 : 1;
+    this.#instances = new Instances({ threads, depth, turns });
     this.#queue = new PriorityQueue(batching?.levels ?? NO_LEVELS);
     this.#order = batching?.keepsOrder ? new AnswerOrder() : undefined;
   }
 
   get idle(): boolean {
-    return this.#queue.size === 0 && this.#instances.every(({ running }) => running === 0);
+    return this.#queue.size === 0 && this.#instances.idle;
   }
 
   get waiting(): number {
@@ -93,9 +91,9 @@ export class StatelessScheduler implements Scheduler {
     let job: Job | undefined;
     return {
       run: (inputs, wanted, done) => {
-        const { batched, batching, statistics } = this.#options;
+        const { batched, batching, ragged, statistics } = this.#options;
         const size = batched ? (inputs.values().next().value?.shape[0] ?? 1) : 1;
-        const key = batching === undefined ? "" : batchKey(inputs);
+        const key = batching === undefined ? "" : batchKey(inputs, ragged);
         const queuedNs = this.#clock.nowNs();
         job = { inputs, wanted, size, key, queuedNs, done };
         if (this.#queue.push(job, urgency ?? NO_URGENCY, queuedNs)) {
@@ -122,22 +120,41 @@ export class StatelessScheduler implements Scheduler {
   }
 
   #pump(): void {
-    const { batching } = this.#options;
     const nowNs = this.#clock.nowNs();
     for (const job of this.#queue.expire(nowNs))
       this.#refuse(job, new Refusal("UNAVAILABLE", "Request timeout expired"), "REJECTED");
     let againNs = this.#queue.refusesAtNs;
-    while (this.#queue.size > 0) {
-      const instance = this.#freest();
+    while (this.#queue.size > this.#instances.staged) {
+      const instance = this.#instances.freest();
       if (instance === undefined) break;
-      const choice = batching === undefined ? ONE : formBatch(this.#queue.items(), batching, nowNs);
+      const choice = this.#choose(nowNs);
       if (!choice.run) {
         againNs = Math.min(againNs, choice.untilNs);
         break;
       }
-      this.#start(this.#queue.take(choice.count), instance);
+      if (instance.turn === undefined) this.#start(this.#queue.take(choice.count), instance);
+      else this.#stage(instance, instance.turn);
     }
     this.#wake(againNs);
+  }
+
+  #choose(nowNs: number): BatchChoice {
+    const { batching } = this.#options;
+    return batching === undefined ? ONE : formBatch(this.#queue.items(), batching, nowNs);
+  }
+
+  /** Waits for the instance's turn, and makes its batch of what is there then. */
+  #stage(instance: Instance, turn: RateTurn): void {
+    instance.staged = true;
+    turn.ask(() => {
+      instance.staged = false;
+      const choice = this.#queue.size === 0 ? undefined : this.#choose(this.#clock.nowNs());
+      if (choice?.run) this.#start(this.#queue.take(choice.count), instance);
+      else {
+        turn.release();
+        if (choice !== undefined) this.#wake(choice.untilNs);
+      }
+    });
   }
 
   /** Looks again then. An alarm that is set for earlier is left: it finds nothing to do, and sets the next. */
@@ -154,31 +171,24 @@ export class StatelessScheduler implements Scheduler {
     this.#alarm = { atNs, cancel };
   }
 
-  /** The least loaded instance that can take a request; other models' work on its thread counts too. */
-  #freest(): Instance | undefined {
-    let best: Instance | undefined;
-    for (const instance of this.#instances) {
-      if (instance.running >= this.#depth) continue;
-      const better =
-        best === undefined || instance.thread.alive !== best.thread.alive
-          ? best === undefined || instance.thread.alive
-          : instance.thread.pending < best.thread.pending;
-      if (better) best = instance;
-    }
-    return best;
-  }
-
   #start(jobs: readonly Job[], instance: Instance): void {
-    const { model } = this.#options;
+    const { model, ragged } = this.#options;
     const first = jobs[0];
     if (first === undefined) return;
-    const inputs = jobs.length === 1 ? first.inputs : joinBatch(jobs.map((job) => job.inputs));
+    const alone = jobs.length === 1 && ragged === undefined;
+    const inputs = alone
+      ? first.inputs
+      : joinBatch(
+          jobs.map((job) => job.inputs),
+          ragged,
+        );
     const wanted = jobs.length === 1 ? first.wanted : [...new Set(jobs.flatMap((job) => job.wanted))];
     const places = this.#order === undefined ? undefined : jobs.map(() => this.#order?.take());
     const step = { model, inputs: identity(inputs.keys()), outputs: identity(wanted) };
     instance.running += 1;
     instance.thread.run([step], moveTensors(inputs), wanted, (result) => {
       instance.running -= 1;
+      instance.turn?.release();
       this.#pump();
       this.#finish(jobs, result).forEach((tell, at) => {
         const place = places?.[at];
@@ -190,7 +200,7 @@ export class StatelessScheduler implements Scheduler {
 
   /** What to tell each request. */
   #finish(jobs: readonly Job[], result: TaskResult | Refusal): readonly (() => void)[] {
-    const { statistics } = this.#options;
+    const { statistics, ragged } = this.#options;
     let outcomes: readonly Outcome[];
     const endNs = this.#clock.nowNs();
     const timingOf = (job: Job): Timing | undefined =>
@@ -198,9 +208,9 @@ export class StatelessScheduler implements Scheduler {
     if (result instanceof Refusal) outcomes = jobs.map(() => result);
     else {
       const outputs = takeTensors(result.tensors);
-      const sizes = jobs.map(({ size }) => size);
-      outcomes = jobs.length === 1 ? [outputs] : splitBatch(outputs, sizes);
-      const inferences = sizes.reduce((sum, size) => sum + size, 0);
+      const alone = jobs.length === 1 && ragged === undefined;
+      outcomes = alone ? [outputs] : splitBatch(outputs, jobs, ragged);
+      const inferences = jobs.reduce((sum, { size }) => sum + size, 0);
       statistics.executed(inferences, { ...result.marks, endNs });
     }
     return jobs.map((job, index) => {
@@ -233,9 +243,4 @@ function pick(outputs: RawTensors, wanted: readonly string[]): RawTensors {
     if (tensor !== undefined) own.set(name, tensor);
   }
   return own;
-}
-
-function batchKey(inputs: RawTensors): string {
-  const parts = [...inputs].map(([name, { shape }]) => `${name}:${shape.slice(1).join(",")}`);
-  return parts.sort().join(";");
 }

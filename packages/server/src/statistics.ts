@@ -56,6 +56,10 @@ export class Statistics {
   readonly fail: Sum = new Sum();
   readonly queue: Sum = new Sum();
   readonly compute: Compute = new Compute();
+  /** Answers out of the cache, and the time that finding them took. */
+  readonly cacheHit: Sum = new Sum();
+  /** Requests that were looked for in the cache in vain, and the time of looking and of putting their answers in. */
+  readonly cacheMiss: Sum = new Sum();
   readonly failures: Record<FailureReason, number> = { CANCELED: 0, REJECTED: 0, BACKEND: 0, OTHER: 0 };
   readonly latency: Latency = {
     request: new LatencyHistogram(),
@@ -102,13 +106,21 @@ export class Statistics {
     this.#lastMs = Date.now();
   }
 
+  /** One request that was answered out of the cache. */
+  cached(lookupNs: number): void {
+    this.cacheHit.add(lookupNs);
+    this.success.add(lookupNs);
+    this.queue.add(0);
+    this.latency.request.observe(lookupNs / 1e9);
+    this.#lastMs = Date.now();
+  }
+
   failed(totalNs: number, reason: FailureReason): void {
     this.fail.add(totalNs);
     this.failures[reason] += 1;
   }
 
   toMessage(name: string, version: string): ModelStatistics {
-    const none = { count: 0n, ns: 0n };
     return create(ModelStatisticsSchema, {
       name,
       version,
@@ -120,8 +132,8 @@ export class Statistics {
         fail: this.fail.toMessage(),
         queue: this.queue.toMessage(),
         ...this.compute.toMessage(),
-        cacheHit: none,
-        cacheMiss: none,
+        cacheHit: this.cacheHit.toMessage(),
+        cacheMiss: this.cacheMiss.toMessage(),
       },
       batchStats: [...this.#batches]
         .sort(([a], [b]) => a - b)

@@ -1,6 +1,6 @@
+import type { TaskRunner } from "../instances.ts";
 import type { RawTensor } from "../raw-tensor.ts";
 import type { SchedulingClock } from "../scheduling-clock.ts";
-import type { TaskRunner } from "../stateless-scheduler.ts";
 import type { MovedTensor } from "../worker-messages.ts";
 
 /** A clock that goes on when the test says so. */
