@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { launch } from "@strainflow/launch";
 import { prepareTriton } from "../.config/triton.mjs";
 import { absentLine, linesOf, renderPeers } from "./peers/lines.mjs";
-import { SIZES, streamOf, writeModels } from "./peers/models.mjs";
+import { SIZES, setSequences, streamOf, writeModels } from "./peers/models.mjs";
 import { prepareSides } from "./peers/sides.mjs";
 
 export { renderPeers as render };
@@ -37,30 +37,38 @@ export async function measure({ tell }) {
     await writeModels(folder);
     const lines = [];
     for (const { network, inFlight, goals, note } of NETWORKS)
-      for (const size of SIZES) {
-        const stream = streamOf(size, network);
-        const server = await startTriton(folder, python, stream.model);
-        try {
-          for (const count of inFlight) {
-            const title = `${network === "thin" ? "" : "real network, "}${size.label} × ${count}`;
+      for (const size of SIZES)
+        for (const count of inFlight) {
+          const stream = streamOf(size, network);
+          const title = `${network === "thin" ? "" : "real network, "}${size.label} × ${count}`;
+          await setSequences(folder, stream, count);
+          const { rounds, failures } = await again(tell, async () => {
+            const server = await startTriton(folder, python, stream.model);
             const options = { address: server.address, ...stream, inFlight: count, seconds: SECONDS };
-            const { rounds, failures } = await takeTurns(sides, options);
-            const notes = { ...absent, ...failures, ...(note === undefined ? {} : { all: note }) };
-            lines.push(...linesOf({ title, rounds, goals, notes }));
-            tell(`${title}: ${Object.entries(rounds[0]).map(brief).join(", ")}`);
-            for (const failure of Object.values(failures)) tell(failure);
-          }
-        } finally {
-          await server.close();
+            return takeTurns(sides, options).finally(() => server.close());
+          });
+          const notes = { ...absent, ...failures, ...(note === undefined ? {} : { all: note }) };
+          lines.push(...linesOf({ title, rounds, goals, notes }));
+          tell(`${title}: ${Object.entries(rounds[0]).map(brief).join(", ")}`);
+          for (const failure of Object.values(failures)) tell(failure);
         }
-      }
     return lines;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** With one ensemble loaded: each has as many processes as sequences. */
+/** Once more, should it fail: on a machine that is short of CPU, this Triton's python backend gives up now and then. */
+async function again(tell, work) {
+  try {
+    return await work();
+  } catch (error) {
+    tell(`once more, since ${error.message.slice(0, 400)}`);
+    return await work();
+  }
+}
+
+/** With one ensemble loaded. */
 const startTriton = (repository, python, model) =>
   launch({
     runtime: "triton",

@@ -1,13 +1,18 @@
 // The ensembles that every client streams to, on Triton's python backend: a snapshotter, and behind it a network that
 // costs next to nothing, or one that computes.
 import { readFile } from "node:fs/promises";
-import { addModel, addNetwork, createEnsemble, createGraph, createRepository } from "@strainflow/repository";
+import {
+  addModel,
+  addNetwork,
+  createEnsemble,
+  createGraph,
+  createRepository,
+  openRepository,
+} from "@strainflow/repository";
 
 export const CHANNELS = 2;
 /** float32 values of an answer of the thin network: 16 KiB. */
 const ANSWER_SIZE = 4096;
-/** perf_analyzer has one request of a sequence under way at a time: for so many requests it needs as many sequences. */
-const MOST_SEQUENCES = 32;
 
 /** An update is `[1, 2, stride · batch]` of float32, its kernels `[batch, 2, kernel]`. */
 export const SIZES = [
@@ -47,12 +52,18 @@ export async function writeModels(path) {
     }
 }
 
+/** perf_analyzer has one request of a sequence under way at a time: for so many requests it needs as many sequences. */
+export async function setSequences(path, { snapshotter }, count) {
+  const repository = await openRepository(path);
+  await repository.edit(snapshotter, { instanceGroup: [{ count, kind: "KIND_CPU" }] });
+}
+
 async function addStream(repository, name, { strideSize }, { model, snapshotter }) {
   const ensemble = createEnsemble(repository, { name: model });
   const network = await ensemble.step(name);
   ensemble.addStreamingInputs(
     { into: network.input("kernel"), strideSize },
-    { name: snapshotter, backend: "python", instances: MOST_SEQUENCES },
+    { name: snapshotter, backend: "python" },
   );
   ensemble.addOutput(network.output("y"));
   await ensemble.write();

@@ -10,6 +10,7 @@ for (const name of ["first", "second"])
 const ensemble = createEnsemble(repository, { name: "both" });
 const [first, second] = [await ensemble.step("first"), await ensemble.step("second")];
 ensemble.addInput(first.input("x"));
-ensemble.pipe(first.output("y"), second.input("x"));
 ensemble.addOutput(second.output("y"));
+// Names of what is between steps are found by themselves; shapes and types are checked.
+ensemble.pipe(first.output("y"), second.input("x"));
 await ensemble.write();
