@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   send: async () => (await import("./commands/send.ts")).addSend,
   serve: async () => (await import("./commands/serve.ts")).addServe,
   monitor: async () => (await import("./commands/monitor.ts")).addMonitor,
+  loadtest: async () => (await import("./commands/loadtest.ts")).addLoadtest,
   model: async () => (await import("./commands/model.ts")).addModel,
   settings: async () => (await import("./commands/settings.ts")).addSettings,
 };

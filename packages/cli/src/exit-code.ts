@@ -24,11 +24,11 @@ const byTag: readonly (readonly [RegExp, number])[] = [
   ],
   [/^hdf5-write/, exitCodes.output],
   [
-    /^(hdf5-|arrow-|zeromq-|input-|replay-|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
+    /^(hdf5-|arrow-|zeromq-|input-|replay-|loadtest-input|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
     exitCodes.input,
   ],
   [
-    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|plan-mismatch|unknown-output|unexpected-response|address-in-use|launch|repository|rpc|onnx)/,
+    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|plan-mismatch|unknown-output|unexpected-response|address-in-use|launch|loadtest|repository|rpc|onnx)/,
     exitCodes.server,
   ],
   [/^aborted/, exitCodes.interrupted],

@@ -1,6 +1,8 @@
 import { utcToGps } from "@strainflow/series";
 import { InvalidArgumentError } from "commander";
 
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, "": 1000, min: 60_000, h: 3_600_000 };
+
 /** How the values of flags are read; each throws what commander shows beside the flag. */
 export const flagValue = {
   number(text: string): number {
@@ -61,6 +63,17 @@ export const flagValue = {
     if (text === "max") return Number.POSITIVE_INFINITY;
     const value = flagValue.number(text);
     if (!(value > 0)) throw new InvalidArgumentError("it must be above 0, or max");
+    return value;
+  },
+
+  /** `1s`, `500ms`, `2min`; seconds without a unit. */
+  milliseconds(text: string): number {
+    const [, number = "", unit = ""] = /^(\d+\.?\d*|\.\d+)\s*(ms|s|min|h|)$/.exec(text.trim()) ?? [];
+    const value = Number(number) * (UNIT_MS[unit] ?? Number.NaN);
+    if (number === "" || !(value >= 1 && value <= 86_400_000))
+      throw new InvalidArgumentError(
+        "it must be a time like 500ms, 1s or 2min, at least 1ms and at most a day",
+      );
     return value;
   },
 

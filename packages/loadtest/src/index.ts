@@ -15,7 +15,9 @@ export type {
 } from "./load-test-options.ts";
 export type { LoadTestResult, SubjectFacts } from "./load-test-result.ts";
 export type { LevelProgress, MeasureOptions } from "./measure-level.ts";
+export { type LoadReportOptions, renderLoadReport } from "./report/render-load-report.ts";
 export { formatResults, parseResults } from "./result-file.ts";
 export type { SequenceOptions } from "./sequence-plan.ts";
 export type { ModelFigures, ServerFigures } from "./server-figures.ts";
+export { loadTestSideBySide } from "./side-by-side.ts";
 export type { Window } from "./window.ts";

@@ -4,6 +4,7 @@ import type { Tolerance } from "./compare-tensors.ts";
 import type { HandlerCheck } from "./handler-target.ts";
 import type { LevelResult } from "./level-result.ts";
 import type { Load } from "./load.ts";
+import type { SubjectFacts } from "./load-test-result.ts";
 import type { LevelProgress, MeasureOptions } from "./measure-level.ts";
 import type { SequenceOptions } from "./sequence-plan.ts";
 
@@ -35,8 +36,8 @@ export interface ModelUnderLoad {
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** Rows of a request. Default 1. */
   readonly batchSize?: number;
-  /** Default: where the model batches sequences. */
-  readonly sequences?: SequenceOptions | boolean;
+  /** Default "auto": where the model, or a step of the ensemble, batches sequences. */
+  readonly sequences?: SequenceOptions | boolean | "auto";
   readonly check?: CheckChoice;
   /** For "expected" and "first". Default: none, to the last bit. */
   readonly tolerance?: Tolerance;
@@ -88,5 +89,5 @@ export interface LoadTestOptions extends MeasureOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LevelProgress) => void;
   /** Each level when it is done. */
-  readonly onLevel?: (level: LevelResult) => void;
+  readonly onLevel?: (level: LevelResult, subject: SubjectFacts) => void;
 }

@@ -50,7 +50,7 @@ async function runLoads(
     const level = await measureLoad(subject, load, rules, percentile, options);
     if (level === undefined) return undefined;
     levels.push(level);
-    options.onLevel?.(level);
+    options.onLevel?.(level, subject.facts);
     return level;
   }
 

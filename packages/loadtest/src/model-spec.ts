@@ -41,10 +41,8 @@ export async function modelSpec(
     throw inputError(
       `model "${model.name}" takes batches of at most ${model.config.maxBatchSize}; ${batchSize} is more`,
     );
-  const sequenced =
-    target.sequences === undefined || target.sequences === true
-      ? target.sequences === true || (await isSequenced(client, model.config))
-      : target.sequences !== false;
+  const { sequences: chosen = "auto" } = target;
+  const sequenced = chosen === "auto" ? await isSequenced(client, model.config) : chosen !== false;
   const rows = await readRows(model, tensors, source, options.seed ?? 1);
   const data = requestData(model.name, tensors, rows, batchSize, sequenced);
   const hasExpected = data.streams.some((steps) => steps.some(({ expected }) => expected !== undefined));
