@@ -8,13 +8,13 @@ export interface ComputeModel {
   readonly inputs: readonly GraphTensor[];
   readonly outputs: readonly GraphTensor[];
   /**
-   * Runs once. A failed run leaves the state as it was. The tensors that come back are the caller's own: no state
+   * Runs once. A failed run leaves the states as they were. The tensors that come back are the caller's own: no state
    * shares memory with them.
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
     wanted: readonly string[],
-    sequence: StepRun["sequence"],
+    rows: StepRun["rows"],
   ): Promise<Readonly<Record<string, Tensor>>>;
   /** The state of a sequence is not needed again. */
   forget(state: number): void;

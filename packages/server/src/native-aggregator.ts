@@ -79,11 +79,12 @@ class NativeAggregator implements ComputeModel {
   async run(
     feeds: Readonly<Record<string, Tensor>>,
     _wanted: readonly string[],
-    sequence: StepRun["sequence"],
+    rows: StepRun["rows"],
   ): Promise<Readonly<Record<string, Tensor>>> {
     const { input, output, outputShape, channels, updateSize, batchSize, numUpdates } = this.#sizes;
+    const sequence = rows?.[0];
     const update = feeds[input];
-    if (update === undefined || !(update.data instanceof Float32Array) || sequence === undefined)
+    if (update === undefined || !(update.data instanceof Float32Array) || !sequence)
       throw new Error(`an aggregator needs an FP32 input '${input}' within a sequence`);
     if (update.dims.join() !== this.#sizes.updateShape.join())
       throw new Error(`an update of [${update.dims}] is not [${this.#sizes.updateShape}]`);

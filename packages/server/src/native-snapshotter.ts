@@ -79,11 +79,12 @@ class NativeSnapshotter implements ComputeModel {
   async run(
     feeds: Readonly<Record<string, Tensor>>,
     wanted: readonly string[],
-    sequence: StepRun["sequence"],
+    rows: StepRun["rows"],
   ): Promise<Readonly<Record<string, Tensor>>> {
     const { input, groups, channels, snapshotSize: size } = this.#shape;
+    const sequence = rows?.[0];
     const update = feeds[input];
-    if (update === undefined || !(update.data instanceof Float32Array) || sequence === undefined)
+    if (update === undefined || !(update.data instanceof Float32Array) || !sequence)
       throw new Error(`a snapshotter needs an FP32 input '${input}' within a sequence`);
     const updateSize = update.dims[2] ?? 0;
     const stride = this.#shape.stride(updateSize);

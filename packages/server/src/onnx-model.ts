@@ -1,7 +1,8 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { type ComputeModel, cloneTensor, datatypeOfOrt, toOrt } from "./compute-model.ts";
 import { ELEMENT_SIZE } from "./datatypes.ts";
-import type { GraphTensor, LoadSpec, StateSpec, StepRun } from "./worker-messages.ts";
+import { joinRows, rowOf, splitRows } from "./state-rows.ts";
+import type { GraphTensor, LoadSpec, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
 
 /** Loads an ONNX file. Graph and states are checked against each other by the loader, which knows the configuration. */
 export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
@@ -35,31 +36,40 @@ class OnnxModel implements ComputeModel {
   async run(
     feeds: Readonly<Record<string, Tensor>>,
     wanted: readonly string[],
-    sequence: StepRun["sequence"],
+    rows: StepRun["rows"],
   ): Promise<Readonly<Record<string, Tensor>>> {
-    if (this.#states.length === 0 || sequence === undefined) return this.#session.run(feeds, wanted);
-    if (sequence.start) this.#held.delete(sequence.state);
-    const states = this.#held.get(sequence.state) ?? this.#states.map(initialState);
+    if (this.#states.length === 0 || rows === undefined) return this.#session.run(feeds, wanted);
+    const before = rows.map((row) => this.#before(row));
     const all: Record<string, Tensor> = { ...feeds };
     this.#states.forEach((state, index) => {
-      const tensor = states[index];
-      if (tensor !== undefined) all[state.input] = tensor;
+      all[state.input] = joinRows(before.map((states) => states[index] ?? initialState(state)));
     });
     const fetches = new Set(wanted);
     for (const state of this.#states) fetches.add(state.output);
     const outputs = await this.#session.run(all, [...fetches]);
-    if (sequence.end) this.#held.delete(sequence.state);
-    else
-      this.#held.set(
-        sequence.state,
-        this.#states.map((state) => present(outputs, state.output)),
-      );
+    const after = this.#states.map(({ output }) => splitRows(output, present(outputs, output), rows.length));
+    rows.forEach((row, at) => {
+      if (row === null) return;
+      if (row.end) this.#held.delete(row.state);
+      else
+        this.#held.set(
+          row.state,
+          after.map((parts) => rowOf(parts, at)),
+        );
+    });
     const answer: Record<string, Tensor> = {};
     for (const name of wanted) {
       const tensor = present(outputs, name);
-      answer[name] = this.#states.some((state) => state.output === name) ? cloneTensor(tensor) : tensor;
+      // Of one row, the state is the output itself.
+      const shared = rows.length === 1 && this.#states.some((state) => state.output === name);
+      answer[name] = shared ? cloneTensor(tensor) : tensor;
     }
     return answer;
+  }
+
+  #before(row: StateRow | null): readonly Tensor[] {
+    const held = row === null || row.start ? undefined : this.#held.get(row.state);
+    return held ?? this.#states.map(initialState);
   }
 
   forget(state: number): void {

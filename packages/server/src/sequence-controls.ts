@@ -16,14 +16,23 @@ export interface ControlInputs {
   /** @throws Refusal if the sequence's id does not fit the model's CORRID input */
   check(place: SequencePlace): void;
   tensors(place: SequencePlace): readonly MovedTensor[];
+  /** Of a row of a batch that is nobody's: it is not ready. */
+  idle(): readonly MovedTensor[];
 }
 
-type Fill = (place: SequencePlace) => Omit<MovedTensor, "name" | "shape">;
+interface Row extends SequencePlace {
+  readonly ready: boolean;
+}
+
+const IDLE: Row = { id: 0n, start: false, end: false, ready: false };
+
+type Fill = (row: Row) => Omit<MovedTensor, "name" | "shape">;
 
 /** @throws `model-not-loadable` for a control that is not one */
 export function controlInputs(config: ModelConfig): ControlInputs {
   const scheduling = config.schedulingChoice;
-  if (scheduling.case !== "sequenceBatching") return { names: [], check: () => {}, tensors: () => [] };
+  if (scheduling.case !== "sequenceBatching")
+    return { names: [], check: () => {}, tensors: () => [], idle: () => [] };
   // With a batch dimension a control is [1, 1], else [1].
   const shape = config.maxBatchSize > 0 ? [1, 1] : [1];
   const fills: { readonly name: string; readonly fill: Fill }[] = [];
@@ -47,7 +56,8 @@ export function controlInputs(config: ModelConfig): ControlInputs {
           `inference request to model '${config.name}' has correlation ID '${id}', which its CORRID input cannot take`,
         );
     },
-    tensors: (place) => fills.map(({ name, fill }) => ({ name, shape, ...fill(place) })),
+    tensors: (place) => fills.map(({ name, fill }) => ({ name, shape, ...fill({ ...place, ready: true }) })),
+    idle: () => fills.map(({ name, fill }) => ({ name, shape, ...fill(IDLE) })),
   };
 }
 
@@ -69,7 +79,7 @@ function fillOf(model: string, name: string, control: ModelSequenceBatching_Cont
     case Kind.CONTROL_SEQUENCE_END:
       return flag(model, name, control, ({ end }) => end);
     case Kind.CONTROL_SEQUENCE_READY:
-      return flag(model, name, control, () => true);
+      return flag(model, name, control, ({ ready }) => ready);
     case Kind.CONTROL_SEQUENCE_CORRID:
       return correlation(model, name, control.dataType);
   }
@@ -79,18 +89,18 @@ function flag(
   model: string,
   name: string,
   control: ModelSequenceBatching_Control,
-  value: (place: SequencePlace) => boolean,
+  value: (row: Row) => boolean,
 ): Fill {
   const { int32FalseTrue, fp32FalseTrue, boolFalseTrue } = control;
-  const pick = <T>(pair: readonly T[], place: SequencePlace): T | undefined => pair[value(place) ? 1 : 0];
+  const pick = <T>(pair: readonly T[], row: Row): T | undefined => pair[value(row) ? 1 : 0];
   if (int32FalseTrue.length === 2)
-    return (place) => ({ datatype: "INT32", buffer: Int32Array.of(pick(int32FalseTrue, place) ?? 0).buffer });
+    return (row) => ({ datatype: "INT32", buffer: Int32Array.of(pick(int32FalseTrue, row) ?? 0).buffer });
   if (fp32FalseTrue.length === 2)
-    return (place) => ({ datatype: "FP32", buffer: Float32Array.of(pick(fp32FalseTrue, place) ?? 0).buffer });
+    return (row) => ({ datatype: "FP32", buffer: Float32Array.of(pick(fp32FalseTrue, row) ?? 0).buffer });
   if (boolFalseTrue.length === 2)
-    return (place) => ({
+    return (row) => ({
       datatype: "BOOL",
-      buffer: Uint8Array.of(pick(boolFalseTrue, place) ? 1 : 0).buffer,
+      buffer: Uint8Array.of(pick(boolFalseTrue, row) ? 1 : 0).buffer,
     });
   throw notLoadable(model, `control '${name}' needs two values, for false and true, of int32, fp32 or bool`);
 }
@@ -107,7 +117,10 @@ function correlation(model: string, name: string, type: DataType): Fill {
     case DataType.TYPE_INT32:
       return ({ id }) => ({ datatype: "INT32", buffer: Int32Array.of(Number(number(id))).buffer });
     case DataType.TYPE_STRING:
-      return ({ id }) => ({ datatype: "BYTES", buffer: joinTexts([Buffer.from(String(id))]).buffer });
+      return ({ id, ready }) => ({
+        datatype: "BYTES",
+        buffer: joinTexts([Buffer.from(ready ? String(id) : "")]).buffer,
+      });
     default:
       throw notLoadable(model, `control '${name}' (CORRID) must be UINT64, INT64, UINT32, INT32 or STRING`);
   }

@@ -1,13 +1,17 @@
 import type { ComputeThread } from "./compute-thread.ts";
 import { nowNs } from "./monotonic.ts";
-import type { RawTensors } from "./raw-tensor.ts";
+import { nextWork, type OpenSequence, type Turn } from "./open-sequence.ts";
 import { cancelled, invalid, Refusal } from "./refusal.ts";
-import type { Done, Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
+import type { Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
+import type { SchedulingClock } from "./scheduling-clock.ts";
+import type { SequenceBatching } from "./sequence-batching.ts";
 import type { ControlInputs } from "./sequence-controls.ts";
 import { type SequenceHomes, sequenceKey } from "./sequence-homes.ts";
+import { SequenceLane } from "./sequence-lane.ts";
 import type { SequenceOwner } from "./sequence-owner.ts";
+import { SequenceRunner } from "./sequence-runner.ts";
+import { SequenceSlots } from "./sequence-slots.ts";
 import type { Statistics } from "./statistics.ts";
-import { moveTensors, takeTensors } from "./task.ts";
 
 export interface SequenceOptions {
   readonly name: string;
@@ -16,47 +20,16 @@ export interface SequenceOptions {
   readonly homes: SequenceHomes;
   /** Sequences that run at a time; more of them wait in a backlog. */
   readonly slots: number;
+  readonly instances: number;
+  /** Where sequences share batches. */
+  readonly batching?: SequenceBatching;
+  /** Default: the system's. */
+  readonly clock?: SchedulingClock;
   /** A slot whose sequence has been silent for this long is free again, in milliseconds. */
   readonly idleMs: number;
   readonly controls: ControlInputs;
   readonly statistics: Statistics;
   readonly log: (message: string) => void;
-}
-
-interface Turn {
-  readonly place: SequencePlace;
-  readonly queuedNs: number;
-  /** Once its inputs are there. */
-  work?: {
-    readonly inputs: RawTensors;
-    readonly wanted: readonly string[];
-    readonly done: Done;
-  };
-  /** There will be no inputs; its flags still count. */
-  givenUp: boolean;
-  /** It no longer waits in its sequence. */
-  gone: boolean;
-}
-
-interface Sequence {
-  readonly key: string;
-  /** Names its states in the thread; a number that is never used again. */
-  readonly state: number;
-  readonly thread: ComputeThread;
-  /** In order of arrival; those before the first that lacks its inputs have been sent off. */
-  turns: Turn[];
-  /** Sent off and not yet answered. */
-  running: number;
-  slot: boolean;
-  /** Its START never ran, so that the next turn begins anew. */
-  startDue: boolean;
-  /** The last that sent to it. */
-  owner: SequenceOwner | undefined;
-  /** Its owner is lost: it takes no more requests, and goes when those that it has are answered. */
-  released: boolean;
-  /** Why it is no more. */
-  ended?: Refusal | "end";
-  timer: NodeJS.Timeout | undefined;
 }
 
 let lastState = 0;
@@ -68,15 +41,22 @@ let lastState = 0;
 export class SequenceScheduler implements Scheduler {
   readonly #options: SequenceOptions;
   /** By key: those that take more requests. */
-  readonly #open = new Map<string, Sequence>();
+  readonly #open = new Map<string, OpenSequence>();
   /** All that hold a slot or wait for one. */
-  readonly #live = new Set<Sequence>();
-  #backlog: Sequence[] = [];
-  #freeSlots: number;
+  readonly #live = new Set<OpenSequence>();
+  #backlog: OpenSequence[] = [];
+  readonly #slots: SequenceSlots;
+  readonly #runner: SequenceRunner;
 
   constructor(options: SequenceOptions) {
     this.#options = options;
-    this.#freeSlots = options.slots;
+    this.#runner = new SequenceRunner(options);
+    const { slots, instances, batching } = options;
+    this.#slots = new SequenceSlots(
+      slots,
+      instances,
+      batching === undefined ? undefined : (instance) => this.#makeLane(instance, batching),
+    );
   }
 
   get idle(): boolean {
@@ -129,7 +109,7 @@ export class SequenceScheduler implements Scheduler {
         if (turn.gone || turn.givenUp || (turn.work !== undefined && own.slot)) return;
         this.#refuse(turn, cancelled());
         turn.givenUp = true;
-        if (!own.slot && own.turns.every(({ givenUp }) => givenUp)) this.#drop(own);
+        if (own.slot === undefined && own.turns.every(({ givenUp }) => givenUp)) this.#drop(own);
         else this.#advance(own);
       },
     };
@@ -148,100 +128,115 @@ export class SequenceScheduler implements Scheduler {
   /** A thread died: its sequences have to start again. Those that waited for a slot had nothing to lose. */
   lose(thread: ComputeThread): void {
     const { name } = this.#options;
-    const victims = [...this.#live].filter((sequence) => sequence.thread === thread && sequence.slot);
+    const victims = [...this.#live].filter(
+      (sequence) => sequence.thread === thread && sequence.slot !== undefined,
+    );
+    const why = new Refusal(
+      "UNAVAILABLE",
+      `the state of this sequence of model '${name}' was lost; start it again`,
+    );
+    // All at once: a slot that becomes free starts a batch, and none of these may be in it.
+    const turns = victims.flatMap((sequence) => sequence.turns);
     for (const sequence of victims) {
-      const why = new Refusal(
-        "UNAVAILABLE",
-        `the state of this sequence of model '${name}' was lost; start it again`,
-      );
-      const turns = sequence.turns;
       sequence.turns = [];
       sequence.ended = why;
-      this.#drop(sequence);
-      for (const turn of turns) {
-        turn.gone = true;
-        this.#refuse(turn, why);
-      }
+    }
+    for (const sequence of victims) this.#drop(sequence);
+    for (const turn of turns) {
+      turn.gone = true;
+      this.#refuse(turn, why);
     }
   }
 
-  #begin(key: string): Sequence {
-    const sequence: Sequence = {
+  #begin(key: string): OpenSequence {
+    const { homes, batching } = this.#options;
+    const sequence: OpenSequence = {
       key,
       state: ++lastState,
-      thread: this.#options.homes.enter(key),
+      thread: batching === undefined ? homes.enter(key) : undefined,
       turns: [],
       running: 0,
-      slot: this.#freeSlots > 0,
+      slot: undefined,
       startDue: false,
       owner: undefined,
       released: false,
       timer: undefined,
     };
-    if (sequence.slot) this.#freeSlots -= 1;
-    else this.#backlog.push(sequence);
     this.#open.set(key, sequence);
     this.#live.add(sequence);
+    if (!this.#seat(sequence)) this.#backlog.push(sequence);
     return sequence;
   }
 
+  /** Gives it a slot, if there is one. */
+  #seat(sequence: OpenSequence): boolean {
+    const slot = this.#slots.take();
+    if (slot === undefined) return false;
+    sequence.slot = slot;
+    slot.lane?.enter(slot.index, sequence);
+    sequence.thread ??= slot.lane?.thread;
+    return true;
+  }
+
+  #makeLane(instance: number, batching: SequenceBatching): SequenceLane {
+    const { homes, model, controls, statistics, clock } = this.#options;
+    const thread = homes.threads[instance % homes.threads.length];
+    if (thread === undefined) throw new Error("there is no thread for sequences");
+    return new SequenceLane({
+      model,
+      thread,
+      batching,
+      controls,
+      ...(clock === undefined ? {} : { clock }),
+      take: (sequence, turn) => {
+        sequence.turns.shift();
+        turn.gone = true;
+        return this.#runner.leaves(sequence, turn);
+      },
+      sent: (sequences) => {
+        for (const sequence of sequences) {
+          if (sequence.ended === "end") this.#drop(sequence);
+          else this.#advance(sequence);
+        }
+      },
+      ran: (size, { marks }) => statistics.executed(size, { ...marks, endNs: nowNs() }),
+      answered: ({ sequence, turn, work }, result, outputs) =>
+        this.#runner.answered(sequence, turn, work, result, outputs),
+    });
+  }
+
   /** Sends off what is in order and has its inputs. */
-  #advance(sequence: Sequence): void {
-    if (!sequence.slot) return;
+  #advance(sequence: OpenSequence): void {
+    const { slot } = sequence;
+    if (slot === undefined || !this.#live.has(sequence)) return;
     for (;;) {
       const turn = sequence.turns[0];
       if (turn === undefined || (turn.work === undefined && !turn.givenUp)) break;
+      const next = nextWork(sequence);
+      if (next !== undefined && slot.lane !== undefined) {
+        slot.lane.pump();
+        break;
+      }
       sequence.turns.shift();
       turn.gone = true;
-      if (turn.work === undefined || turn.givenUp) sequence.startDue ||= turn.place.start;
-      else this.#send(sequence, turn, turn.work);
+      if (next === undefined) sequence.startDue ||= turn.place.start;
+      else this.#runner.send(sequence, turn, next.work);
       if (turn.place.end) {
         sequence.ended = "end";
-        if (turn.givenUp) sequence.thread.forget(sequence.state);
+        if (turn.givenUp) sequence.thread?.forget(sequence.state);
         this.#drop(sequence);
         return;
       }
     }
+    if (!this.#live.has(sequence)) return;
     if (sequence.released && sequence.turns.length === 0) {
-      sequence.thread.forget(sequence.state);
+      sequence.thread?.forget(sequence.state);
       this.#drop(sequence);
     } else this.#watch(sequence);
   }
 
-  #send(sequence: Sequence, turn: Turn, work: NonNullable<Turn["work"]>): void {
-    const { model, controls, statistics } = this.#options;
-    const { place } = turn;
-    const start = place.start || sequence.startDue;
-    sequence.startDue = false;
-    const inputs: Record<string, string> = {};
-    for (const name of work.inputs.keys()) inputs[name] = name;
-    const tensors = moveTensors(work.inputs);
-    for (const tensor of controls.tensors({ ...place, start })) {
-      inputs[tensor.name] = tensor.name;
-      tensors.push(tensor);
-    }
-    const outputs = Object.fromEntries(work.wanted.map((name) => [name, name]));
-    const step = { model, inputs, outputs, sequence: { state: sequence.state, start, end: place.end } };
-    sequence.running += 1;
-    sequence.thread.run([step], tensors, work.wanted, (result) => {
-      sequence.running -= 1;
-      sequence.timer?.refresh();
-      const endNs = nowNs();
-      if (result instanceof Refusal) {
-        statistics.failed(endNs - turn.queuedNs, "BACKEND");
-        if (place.end) sequence.thread.forget(sequence.state);
-        work.done(result);
-        return;
-      }
-      const timing = { queuedNs: turn.queuedNs, ...result.marks, endNs };
-      statistics.executed(1, timing);
-      statistics.succeeded(timing);
-      work.done(takeTensors(result.tensors), timing);
-    });
-  }
-
   /** Gives the slot back after silence; requests that wait or run are no silence. */
-  #watch(sequence: Sequence): void {
+  #watch(sequence: OpenSequence): void {
     if (sequence.timer !== undefined) {
       sequence.timer.refresh();
       return;
@@ -249,29 +244,30 @@ export class SequenceScheduler implements Scheduler {
     sequence.timer = setTimeout(() => {
       if (sequence.turns.length > 0 || sequence.running > 0) sequence.timer?.refresh();
       else {
-        sequence.thread.forget(sequence.state);
+        sequence.thread?.forget(sequence.state);
         this.#drop(sequence);
       }
     }, this.#options.idleMs).unref();
   }
 
   /** The sequence is over; whoever waits longest gets its slot. */
-  #drop(sequence: Sequence): void {
+  #drop(sequence: OpenSequence): void {
     if (!this.#live.delete(sequence)) return;
     clearTimeout(sequence.timer);
     sequence.timer = undefined;
     if (this.#open.get(sequence.key) === sequence) this.#open.delete(sequence.key);
-    this.#options.homes.leave(sequence.key);
-    if (!sequence.slot) {
+    const { slot } = sequence;
+    if (this.#options.batching === undefined) this.#options.homes.leave(sequence.key);
+    if (slot === undefined) {
       this.#backlog = this.#backlog.filter((waiting) => waiting !== sequence);
       return;
     }
-    sequence.slot = false;
-    this.#freeSlots += 1;
+    sequence.slot = undefined;
+    slot.lane?.leave(slot.index);
+    this.#slots.giveBack(slot);
     const next = this.#backlog.shift();
     if (next === undefined) return;
-    this.#freeSlots -= 1;
-    next.slot = true;
+    this.#seat(next);
     this.#advance(next);
   }
 

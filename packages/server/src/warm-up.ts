@@ -89,11 +89,13 @@ function runOnce(
   for (const control of controls.tensors(place))
     if (!tensors.some(({ name }) => name === control.name)) tensors.push(control);
   const wanted = [...spec.outputs.keys()];
+  const size = spec.maxBatchSize > 0 ? (inputs[0]?.[1].shape[0] ?? 1) : 1;
+  const rows = Array.from({ length: size }, () => ({ state: NO_SEQUENCE, start: true, end: true }));
   const step = {
     model,
     inputs: Object.fromEntries(tensors.map(({ name }) => [name, name])),
     outputs: Object.fromEntries(wanted.map((name) => [name, name])),
-    sequence: { state: NO_SEQUENCE, start: true, end: true },
+    ...(spec.config.schedulingChoice.case === "sequenceBatching" ? { rows } : {}),
   };
   return new Promise((resolve, reject) => {
     thread.run([step], tensors, wanted, (result) => {

@@ -47,14 +47,17 @@ export interface StepRun {
   readonly inputs: Readonly<Record<string, string>>;
   /** Model's output name → the task's tensor name. */
   readonly outputs: Readonly<Record<string, string>>;
-  readonly sequence?: {
-    /** Names the state: never used twice. */
-    readonly state: number;
-    /** The states begin anew. */
-    readonly start: boolean;
-    /** The states are not needed again. */
-    readonly end: boolean;
-  };
+  /** Of a stateful model: whose states each row of the batch is run with; null for a row that is nobody's. */
+  readonly rows?: readonly (StateRow | null)[];
+}
+
+export interface StateRow {
+  /** Names the states: never used twice. */
+  readonly state: number;
+  /** The states begin anew. */
+  readonly start: boolean;
+  /** The states are not needed again. */
+  readonly end: boolean;
 }
 
 export interface RunMarks {

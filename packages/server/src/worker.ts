@@ -78,7 +78,7 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
     const tensors = new Map<string, Tensor>();
     for (const { name, datatype, shape, buffer } of task.tensors)
       tensors.set(name, toOrt(datatype, shape, buffer));
-    for (const { model: index, inputs, outputs, sequence } of task.steps) {
+    for (const { model: index, inputs, outputs, rows } of task.steps) {
       const model = models.get(index);
       if (model === undefined) throw new Error("the model is not loaded in this thread");
       const feeds: Record<string, Tensor> = {};
@@ -88,7 +88,7 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
         feeds[input] = tensor;
       }
       if (step === 0) runNs = nowNs();
-      const results = await model.run(feeds, Object.keys(outputs), sequence);
+      const results = await model.run(feeds, Object.keys(outputs), rows);
       ranNs = nowNs();
       for (const [output, name] of Object.entries(outputs)) {
         const tensor = results[output];
