@@ -22,6 +22,9 @@ export interface HandlerServer {
 }
 
 const DRAIN_MS = 5000;
+/** How long a client may take over the head of a request, and over all of it: who sends a byte at a time is cut off. */
+const HEAD_MS = 10_000;
+const BODY_MS = 30_000;
 
 /**
  * Serves a handler over HTTP: `POST /` takes items, `GET /health` says whether it is ready, `GET /metrics` is for
@@ -44,14 +47,14 @@ export async function serveHandler(options: ServeHandlerOptions): Promise<Handle
     },
     checked.loadTimeoutMs,
   );
-  const figures = new ServerFigures(pool);
-  const requests = createRequests(pool, figures, checked);
-  const server = createServer(
-    { requestTimeout: checked.requestTimeoutMs, headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
-    requests.listener,
-  );
-  server.maxConnections = checked.maxConnections;
   try {
+    const figures = new ServerFigures(pool);
+    const requests = createRequests(pool, figures, checked);
+    const server = createServer(
+      { requestTimeout: BODY_MS, headersTimeout: HEAD_MS, connectionsCheckingInterval: 1000 },
+      requests.listener,
+    );
+    server.maxConnections = checked.maxConnections;
     const bound = await listen(server, host, port);
     let closing: Promise<void> | undefined;
     const close = async (drainMs: number): Promise<void> => {
