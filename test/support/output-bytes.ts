@@ -10,3 +10,10 @@ export function outputBytes(blocks: readonly Block[]): Buffer {
     ),
   );
 }
+
+/** Where two runs part, in words; nothing where they are the same to the last byte. */
+export function firstDifference(one: Buffer, other: Buffer): string | undefined {
+  if (one.equals(other)) return undefined;
+  const at = one.findIndex((byte, i) => byte !== other[i]);
+  return `byte ${at < 0 ? one.length : at} of ${one.length} and ${other.length}`;
+}
