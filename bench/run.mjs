@@ -9,6 +9,7 @@ const benchmarks = {
   updates: { title: "updates streamed to a server in a process of its own", file: "./updates.mjs" },
   hdf5: { title: "reading HDF5", file: "./hdf5.mjs" },
   peers: { title: "updates streamed to a real Triton, beside the clients of today", file: "./peers.mjs" },
+  handlers: { title: "handlers over HTTP", file: "./handlers.mjs" },
   whole: { title: "replay: files in, detections out, as a process", file: "./whole.mjs" },
 };
 
