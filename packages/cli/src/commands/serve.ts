@@ -11,9 +11,10 @@ import { interruptible } from "../interrupt.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
 import { addRuntimeFlags, checkRuntimeFlags, launchOptionsOf, type RuntimeFlags } from "../serve-runtime.ts";
+import { addHandlerFlags, checkHandlerFlags, type HandlerFlags, runHandler } from "../serve-handler.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
-interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags {
+interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags, HandlerFlags {
   readonly repository?: string;
   readonly host: string;
   readonly grpcPort: number;
@@ -32,6 +33,7 @@ Examples:
   $ strainflow serve --repository models --runtime triton --python .venv --gpus 0
   $ strainflow serve --repository models --runtime apptainer --image tritonserver-24.10.sif
   $ strainflow serve --repository s3://bucket/models --runtime docker --image nvcr.io/nvidia/tritonserver:24.10-py3
+  $ strainflow serve --handler score.ts --workers 4 --http-port 8081
   $ strainflow replay strain/*.hdf5 --server grpc://127.0.0.1:8001
 
 Ctrl-C lets open streams go on for up to 2 s, answers what is under way, and ends; a Triton takes what time it needs,
@@ -61,15 +63,20 @@ export function addServe(program: Command): void {
     .option("--log [file]", "show what the server logs, or write it to the end of a file")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors");
-  addRuntimeFlags(command);
+  addHandlerFlags(addRuntimeFlags(command));
   addPlacementFlags(addDetectorFlags(command)).addHelpText("after", EXAMPLE).action(serve);
 }
 
 async function serve(flags: Flags): Promise<void> {
   checkRuntimeFlags(flags);
+  checkHandlerFlags(flags);
+  const { handler } = flags;
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
   await interruptible(
-    (signal) => serveModels(flags, terminal, signal),
+    (signal) =>
+      handler === undefined
+        ? serveModels(flags, terminal, signal)
+        : runHandler({ ...flags, handler }, terminal, signal),
     (text) => terminal.warn(text),
     "stopping: open streams are drained",
   );
