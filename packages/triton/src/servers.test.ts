@@ -184,5 +184,29 @@ describe("several servers", () => {
       model.open(second.listener).send({ id: "e", inputs: X, sequence: { id: 1n, start: false, end: true } });
       await until(() => servers[holder]!.requests.some(({ id }) => id === "end-1" || id === "e"));
     });
+
+    it("one that is lost with an END in it is still known where it was, and ended there by the next END", async () => {
+      const { servers, model } = await several(
+        2,
+        {},
+        {
+          stream(r, reply, call) {
+            if (r.id === "1") call.emit("error", { code: 14, details: "gone" });
+            else reply({ inferResponse: { id: r.id } });
+          },
+        },
+      );
+      const first = recorder();
+      const call = model.open(first.listener);
+      call.send({ id: "0", inputs: X, sequence: { id: 1n, start: true, end: false } });
+      call.send({ id: "1", inputs: X, sequence: { id: 1n, start: false, end: true } });
+      await first.until(() => first.events.includes("lost"));
+      const holder = servers.findIndex(({ requests }) => requests.length > 0);
+      const second = recorder();
+      const next = model.open(second.listener);
+      next.send({ id: "e", inputs: X, sequence: { id: 1n, start: false, end: true } });
+      await until(() => servers[holder]!.requests.some(({ id }) => id === "end-1" || id === "e"));
+      next.cancel();
+    });
   });
 });

@@ -111,13 +111,22 @@ export function createServers(links: readonly Link[], options: HealthOptions): S
     endOn: EndOn,
   ): TritonCall {
     let open = true;
+    /** Requests with an END that is not answered yet, by sequence: until then the sequence is where it was. */
+    const ending = new Map<string, string>();
     const leave = (): void => {
       if (open) state.openStreams--;
       open = false;
     };
     state.openStreams++;
     const call = state.link.open(target, limits, {
-      response: (response) => listener.response(response),
+      response(response) {
+        for (const [key, requestId] of ending)
+          if (requestId === response.id) {
+            ending.delete(key);
+            pins.delete(key);
+          }
+        listener.response(response);
+      },
       drain: () => listener.drain?.(),
       lost(error) {
         leave();
@@ -137,8 +146,9 @@ export function createServers(links: readonly Link[], options: HealthOptions): S
           const holder = pins.get(key);
           if (sequence.end && !sequence.start && holder !== undefined && holder !== state)
             endElsewhere(holder, key, () => endOn(holder.link, sequence.id));
-          if (sequence.end) pins.delete(key);
-          else pin(key, state);
+          ending.delete(key);
+          if (sequence.start) pin(key, state);
+          if (sequence.end) ending.set(key, request.id);
         }
         return call.send(request);
       },
@@ -151,6 +161,7 @@ export function createServers(links: readonly Link[], options: HealthOptions): S
   }
 
   function endElsewhere(holder: ServerState, key: string, end: () => Promise<boolean>): void {
+    pins.delete(key);
     holder.orphans.set(key, end);
     health.suspect(holder);
   }
