@@ -126,6 +126,45 @@ sequence_batching {
   };
 }
 
+/**
+ * Running sums of sequences that share batches; `told` is what a row can see of its batch: how many rows there are, how
+ * many of them are ready, its own READY and its own CORRID.
+ */
+export function sharingSums(name: string, strategy: string, maxBatchSize: number): TinyModel {
+  const g = createGraph(name);
+  const column = (port: string) => g.input(port, "FP32", ["batch", 1]);
+  const update = column("update");
+  const ready = column("READY");
+  const corrid = g.op("Cast", [g.input("CORRID", "INT64", ["batch", 1])], { to: 1 });
+  const sum = g.op("Add", [update, column("input_sum")]);
+  const zeros = g.op("Mul", [ready, g.float(0)]);
+  const all = (value: typeof ready) =>
+    g.op("Add", [zeros, g.op("ReduceSum", [value, g.ints([0])], { keepdims: 1 })]);
+  const rows = all(g.op("Add", [zeros, g.float(1)]));
+  g.output("total", sum, "FP32", ["batch", 1]);
+  g.output("output_sum", g.op("Identity", [sum]), "FP32", ["batch", 1]);
+  g.output("told", g.op("Concat", [rows, all(ready), ready, corrid], { axis: 1 }), "FP32", ["batch", 4]);
+  return {
+    name,
+    config: `
+platform: "onnxruntime_onnx"
+max_batch_size: ${maxBatchSize}
+input [ { name: "update" data_type: TYPE_FP32 dims: [1] } ]
+output [ { name: "total" data_type: TYPE_FP32 dims: [1] }, { name: "told" data_type: TYPE_FP32 dims: [4] } ]
+instance_group [ { count: 1 } ]
+sequence_batching {
+  max_sequence_idle_microseconds: 10000000
+  ${strategy}
+  control_input [
+    { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY fp32_false_true: [0, 1] } ] },
+    { name: "CORRID" control [ { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_INT64 } ] }
+  ]
+  state [ { input_name: "input_sum" output_name: "output_sum" data_type: TYPE_FP32 dims: [1] } ]
+}`,
+    versions: { "1": g.toBytes() },
+  };
+}
+
 /** snapshotter → network → accumulator */
 export function ensemble(name: string, snapshots: string, net: string, sums: string): TinyModel {
   return {
