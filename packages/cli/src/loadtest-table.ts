@@ -1,43 +1,43 @@
 import { type LevelProgress, type LevelResult, loadText } from "@strainflow/loadtest";
 import { type Column, tableLines } from "./table.ts";
-import { formatSeconds } from "./units.ts";
 
-const COLUMNS: readonly (Column & { readonly width: number })[] = [
-  { head: "load", width: 16 },
-  { head: "inf/s", numeric: true, width: 7 },
-  { head: "p50", numeric: true, width: 7 },
-  { head: "p90", numeric: true, width: 7 },
-  { head: "p99", numeric: true, width: 7 },
-  { head: "max", numeric: true, width: 7 },
-  { head: "queue", numeric: true, width: 7 },
-  { head: "infer", numeric: true, width: 7 },
-  { head: "batch", numeric: true, width: 5 },
-  { head: "", width: 0 },
+interface LevelColumn extends Column {
+  readonly width: number;
+  readonly cell: (level: LevelResult) => string;
+  /** Narrow terminals do without those of the highest numbers first. */
+  readonly rank: number;
+}
+
+const server =
+  (pick: (figures: NonNullable<LevelResult["server"]>) => string) =>
+  ({ server: figures }: LevelResult): string =>
+    figures === undefined ? "–" : pick(figures);
+
+const EVERY: readonly Omit<LevelColumn, "numeric">[] = [
+  { head: "load", width: 16, rank: 0, cell: ({ load }) => loadText(load) },
+  { head: "inf/s", width: 6, rank: 0, cell: ({ inferencesPerSecond }) => figure(inferencesPerSecond) },
+  { head: "p50", width: 7, rank: 0, cell: ({ latency }) => time(latency?.p50Ms) },
+  { head: "p90", width: 7, rank: 3, cell: ({ latency }) => time(latency?.p90Ms) },
+  { head: "p99", width: 7, rank: 0, cell: ({ latency }) => time(latency?.p99Ms) },
+  { head: "max", width: 7, rank: 2, cell: ({ latency }) => time(latency?.maxMs) },
+  { head: "queue", width: 7, rank: 1, cell: server(({ queueUs }) => time(queueUs / 1000)) },
+  { head: "infer", width: 7, rank: 1, cell: server(({ computeInferUs }) => time(computeInferUs / 1000)) },
+  { head: "batch", width: 5, rank: 4, cell: server(({ batchSize }) => figure(batchSize)) },
 ];
+const COLUMNS: readonly LevelColumn[] = EVERY.map((column, c) => ({ ...column, numeric: c > 0 }));
 
-/** The head, to be told once, and the line of a level; of a narrow terminal a list. */
+/** The line of a level, under a head if asked for; with fewer columns, at last as a list, where the terminal is narrow. */
 export function levelLines(level: LevelResult, width: number, withHead: boolean): string[] {
-  const { load, inferencesPerSecond, latency, server, steady } = level;
-  const cells = [
-    loadText(load),
-    figure(inferencesPerSecond),
-    time(latency?.p50Ms),
-    time(latency?.p90Ms),
-    time(latency?.p99Ms),
-    time(latency?.maxMs),
-    time(server === undefined ? undefined : server.queueUs / 1000),
-    time(server === undefined ? undefined : server.computeInferUs / 1000),
-    server === undefined ? "–" : String(Number(server.batchSize.toPrecision(3))),
-    steady ? "" : "not steady",
-  ];
-  const padded = cells.map((cell, c) => {
-    const { width: least = 0, numeric = false } = COLUMNS[c] ?? {};
-    return numeric ? cell.padStart(least) : cell.padEnd(least);
-  });
-  const [head = "", ...lines] = tableLines(COLUMNS, [padded], width);
-  // In a list there is no head: its first line is the load.
-  if (!head.trimStart().startsWith("load ")) return tableLines(COLUMNS, [cells], width);
-  return withHead ? [head, ...lines] : lines;
+  for (const most of [4, 3, 2, 1, 0]) {
+    const columns = COLUMNS.filter(({ rank }) => rank <= most);
+    const cells = columns.map(({ cell, width: least, numeric = false }) =>
+      numeric ? cell(level).padStart(least) : cell(level).padEnd(least),
+    );
+    const lines = tableLines(columns, [cells], width);
+    // In a list there is no head: its first line is the load.
+    if (lines[0]?.trimStart().startsWith("load ") === true) return withHead ? lines : lines.slice(1);
+  }
+  return tableLines(COLUMNS, [COLUMNS.map(({ cell }) => cell(level))], width);
 }
 
 /** `concurrency 4   window 2 of 3 to 10   1204 /s   1.2 ms`, as much of it as there is room for. */
@@ -52,8 +52,11 @@ export function progressText({ load, window, maxWindows, last }: LevelProgress, 
   return short.length < columns ? short : `  ${name}`;
 }
 
+/** `412 µs`, `3.07 ms`, `1.2 s`: three digits. */
 export function time(ms: number | undefined): string {
-  return ms === undefined || !Number.isFinite(ms) ? "–" : formatSeconds(Number((ms / 1000).toPrecision(3)));
+  if (ms === undefined || !Number.isFinite(ms)) return "–";
+  if (ms < 1) return `${Number((1000 * ms).toPrecision(3))} µs`;
+  return ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`;
 }
 
 function figure(value: number): string {

@@ -41,7 +41,6 @@ export function openHandlerTarget(spec: HandlerTargetSpec): Target {
     connect: { timeout: timeoutMs },
   });
   const check = checkOf(spec);
-  const closing = new AbortController();
   return {
     async send(shot): Promise<Outcome> {
       const body = bodies[shot.step] ?? new Uint8Array(0);
@@ -51,7 +50,6 @@ export function openHandlerTarget(spec: HandlerTargetSpec): Target {
           headers: spec.headers,
           ...(method === "GET" || method === "HEAD" ? {} : { body }),
           dispatcher: agent,
-          signal: closing.signal,
         });
         const bytes = new Uint8Array(await answer.body.arrayBuffer());
         const answeredAt = performance.now();
@@ -64,7 +62,6 @@ export function openHandlerTarget(spec: HandlerTargetSpec): Target {
       }
     },
     close() {
-      closing.abort();
       void agent.destroy();
     },
   };

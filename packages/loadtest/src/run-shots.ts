@@ -30,9 +30,6 @@ export interface Shooting {
 /** Requests that are sent in one go before the event loop gets its turn: answers must be seen when they come. */
 const BURST = 32;
 
-/** What the ends of sequences get at least, in milliseconds: slots that are not freed are lost to the next load. */
-const END_MS = 500;
-
 /** How many of `total` fall to generator `index`. */
 export function shareCount(total: number, index: number, of: number): number {
   return Math.floor(total / of) + (index < total % of ? 1 : 0);
@@ -43,7 +40,7 @@ export function runShots(target: Target, plan: ShotPlan, log: SampleLog, job: Jo
   const { load, index, of } = job;
   const closed = load.kind === "concurrency";
   const limit = closed ? shareCount(load.concurrency, index, of) : job.maxInFlight;
-  plan.resize(closed ? limit : shareCount(job.sequences, index, of));
+  plan.resize(closed ? limit : shareCount(job.sequences, index, of), closed);
   const begin = job.startAt - performance.timeOrigin;
   const arrivals = closed ? undefined : shareOf(createArrivals(load, job.seed), index, of);
   const underWay = new Map<
@@ -51,7 +48,9 @@ export function runShots(target: Target, plan: ShotPlan, log: SampleLog, job: Jo
     { readonly intended: number; readonly sent: number; readonly held: boolean }
   >();
   let due = arrivals === undefined ? begin : begin + arrivals();
-  let running = true;
+  /** What is due from then on is not sent. */
+  let lastDue = Number.POSITIVE_INFINITY;
+  let abandoned = false;
   /** Requests due before this had to wait for others. */
   let freeSince = Number.NEGATIVE_INFINITY;
   let blocked = false;
@@ -74,9 +73,10 @@ export function runShots(target: Target, plan: ShotPlan, log: SampleLog, job: Jo
   }
 
   function pump(): void {
-    if (!running) return;
+    if (abandoned) return;
     for (let sent = 0; ; sent++) {
       const now = performance.now();
+      if (due >= lastDue) return fireEnds();
       if (now < due) return wake(due - now);
       if (sent === BURST) return wake(0);
       const shot = underWay.size < limit ? plan.next() : undefined;
@@ -115,47 +115,43 @@ export function runShots(target: Target, plan: ShotPlan, log: SampleLog, job: Jo
     const outcome =
       error !== undefined ? OUTCOME.failed : wrong !== undefined ? OUTCOME.wrong : OUTCOME.answered;
     log.add({ ...times, done: answeredAt, outcome });
-    if (underWay.size === 0) whenQuiet();
     // A server that refuses at once must not keep us from everything else.
-    if (running && (closed || blocked)) {
-      if (error === undefined) pump();
-      else wake(1);
-    }
+    if (error !== undefined && due < lastDue) wake(1);
+    else if (closed || blocked || due >= lastDue) pump();
+    if (isQuiet()) whenQuiet();
   }
 
   async function stop(drainMs: number): Promise<void> {
-    running = false;
     const stoppedAt = performance.now();
-    cancelWake?.();
-    // Those that were due and never sent: forgetting them would make a server that stalls look better than it is.
-    while (arrivals !== undefined && due < stoppedAt) {
-      log.add({
-        intended: due,
-        sent: Number.NaN,
-        done: stoppedAt,
-        outcome: OUTCOME.unanswered,
-        held: due <= freeSince || blocked,
-      });
-      due = begin + arrivals();
-    }
-    await quiet(drainMs);
-    for (const shot of plan.endAll()) fire(shot, performance.now(), false);
-    await quiet(Math.max(END_MS, stoppedAt + drainMs - performance.now()));
-  }
-
-  /** Waits until nothing is under way; what still is after `ms` is given up. */
-  async function quiet(ms: number): Promise<void> {
-    if (underWay.size > 0) {
+    // What is due by now is sent: forgetting it would make a server that stalls look better than it is.
+    lastDue = closed ? Number.NEGATIVE_INFINITY : stoppedAt;
+    pump();
+    if (!isQuiet()) {
       let timeout: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         whenQuiet = resolve;
-        timeout = setTimeout(resolve, ms);
+        timeout = setTimeout(resolve, drainMs);
       });
       clearTimeout(timeout);
     }
-    for (const times of underWay.values())
-      log.add({ ...times, done: performance.now(), outcome: OUTCOME.unanswered });
+    abandoned = true;
+    cancelWake?.();
+    const done = performance.now();
+    for (const times of underWay.values()) log.add({ ...times, done, outcome: OUTCOME.unanswered });
     underWay.clear();
+    for (; arrivals !== undefined && due < lastDue; due = begin + arrivals()) {
+      const held = blocked || due <= freeSince;
+      log.add({ intended: due, sent: Number.NaN, done, outcome: OUTCOME.unanswered, held });
+    }
+  }
+
+  function isQuiet(): boolean {
+    return underWay.size === 0 && due >= lastDue;
+  }
+
+  /** Those of open sequences: others may wait on the server for the slots that they hold. */
+  function fireEnds(): void {
+    for (const shot of plan.ends()) fire(shot, performance.now(), false);
   }
 
   wake(begin - performance.now());

@@ -84,6 +84,7 @@ export function createSequencePlan(
   let slots: (Slot | undefined)[] = [];
   let begun = 0;
   let turn = 0;
+  let serial = rules.serial;
 
   function open(): Slot {
     // Each generator has its own ids: those that leave the same remainder.
@@ -132,11 +133,11 @@ export function createSequencePlan(
         let slot = slots[place];
         if (slot === undefined || slot.position >= slot.length) {
           // One that has sent its END is still under way: another may begin only where order is the stream's.
-          if (slot !== undefined && slot.busy > 0 && rules.serial) continue;
+          if (slot !== undefined && slot.busy > 0 && serial) continue;
           slot = open();
           slots[place] = slot;
         }
-        if (rules.serial && slot.busy > 0) continue;
+        if (serial && slot.busy > 0) continue;
         return shotOf(slot, false);
       }
       return undefined;
@@ -147,14 +148,14 @@ export function createSequencePlan(
       slot.busy--;
       if (slot.busy <= 0 && slot.position >= slot.length) owners.delete(slot.id);
     },
-    endAll() {
-      const ends = slots.flatMap((slot) =>
-        slot === undefined || slot.position === 0 || slot.position >= slot.length ? [] : [shotOf(slot, true)],
-      );
-      slots = slots.map(() => undefined);
-      return ends;
+    ends() {
+      return slots.flatMap((slot) => {
+        const open = slot !== undefined && slot.position > 0 && slot.position < slot.length;
+        return open && !(serial && slot.busy > 0) ? [shotOf(slot, true)] : [];
+      });
     },
-    resize(count) {
+    resize(count, oneAtATime) {
+      serial = rules.serial || oneAtATime;
       slots = Array.from({ length: count }, () => undefined);
       // What was given up in the last load may stay busy for ever in here.
       owners.clear();

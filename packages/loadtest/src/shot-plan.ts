@@ -6,10 +6,14 @@ export interface ShotPlan {
   next(): Shot | undefined;
   /** It was answered, or will not be. */
   done(shot: Shot): void;
-  /** The last requests of sequences that are open, each with its END; from then on `next` begins new ones. */
-  endAll(): Shot[];
-  /** How many sequences are open at a time from now on; without sequences nothing. */
-  resize(count: number): void;
+  /** The last requests, with END, of the open sequences that may be sent now; each of them once. */
+  ends(): Shot[];
+  /**
+   * How many sequences are open at a time from now on; without sequences nothing. `serial`: each has one request under
+   * way. With a concurrency it must be so: else all that may be under way could be of sequences that wait on the server
+   * for the slot of one that has nothing under way.
+   */
+  resize(count: number, serial: boolean): void;
 }
 
 /** All steps of all streams in turn: `sizes` are the numbers of steps. Generator `index` of `of` takes every `of`th. */
@@ -25,7 +29,7 @@ export function createPlainPlan(sizes: readonly number[], index: number, of: num
       return shot;
     },
     done: () => undefined,
-    endAll: () => [],
+    ends: () => [],
     resize: () => undefined,
   };
 }

@@ -63,9 +63,10 @@ export function summarizeLevel(seen: Seen): LevelResult {
     until: number,
   ): void {
     intended.forEach((at, i) => {
-      if (at < from || at >= until) return;
-      counts.requests++;
       const how = outcome[i];
+      // One that never had an answer is still waiting, however long ago it was sent.
+      if (at >= until || (at < from && how !== OUTCOME.unanswered)) return;
+      counts.requests++;
       if (held[i] === 1) counts.held++;
       else if (!Number.isNaN(sent[i]!)) lags.push(Math.max(0, sent[i]! - at));
       if (how === OUTCOME.failed) {

@@ -3,7 +3,6 @@ import {
   type InputSource,
   type LatencyGoal,
   type LevelResult,
-  type LoadTestOptions,
   type LoadTestResult,
   loadTestSideBySide,
   loadText,
@@ -133,13 +132,29 @@ export function addLoadtest(program: Command): void {
     .option("--sequence-id-prefix <text>", "ids as text that begins so")
     .option("--goal <p99=20ms>", "find the highest load within it", latencyGoal)
     .addOption(new Option("--search <how>", "for the goal (default: binary)").choices(["binary", "linear"]))
-    .option("--warmup <time>", "load before anything counts", flagValue.milliseconds, 1000)
-    .option("--window <time>", "of one look", flagValue.milliseconds, 2000)
+    .addOption(
+      new Option("--warmup <time>", "load before anything counts")
+        .argParser(flagValue.milliseconds)
+        .default(1000, "1s"),
+    )
+    .addOption(
+      new Option("--window <time>", "length of one look")
+        .argParser(flagValue.milliseconds)
+        .default(2000, "2s"),
+    )
     .option("--max-windows <n>", "before it is called not steady", flagValue.whole(1), 10)
-    .option("--stability <%>", "how far three windows may lie apart (default: 10)", percent, 0.1)
+    .addOption(
+      new Option("--stability <%>", "how far three windows may lie from their mean")
+        .argParser(percent)
+        .default(0.1, "10"),
+    )
     .option("--processes <n>", "that send; auto: more where one is too slow", processesFlag, 1)
     .option("--max-in-flight <n>", "under way at a rate; others wait", flagValue.whole(1), 1024)
-    .option("--timeout <time>", "of a request", flagValue.milliseconds, 30_000)
+    .addOption(
+      new Option("--timeout <time>", "how long an answer may take")
+        .argParser(flagValue.milliseconds)
+        .default(30_000, "30s"),
+    )
     .option("--seed <n>", "of inputs, arrivals and lengths", flagValue.whole(0), 1)
     .option("--body <text>", "for a handler: text, or @file")
     .option("--method <verb>", "for a handler (default: POST with a body, else GET)")
@@ -277,8 +292,9 @@ function sequencesOf(flags: Flags): NonNullable<ModelUnderLoad["sequences"]> {
 }
 
 function tellFaults(level: LevelResult, terminal: Terminal): void {
-  const { generator, wrong, wrongs, failed, unanswered, errors } = level;
+  const { generator, wrong, wrongs, failed, unanswered, errors, steady, windows } = level;
   const name = loadText(level.load);
+  if (!steady) terminal.warn(`${name}: not steady after ${windows.length} windows`);
   if (wrong > 0)
     terminal.warn(`${name}: ${wrong} of ${level.requests} answers are wrong: ${wrongs[0] ?? ""}`);
   if (failed > 0)
@@ -312,9 +328,12 @@ function failIfWrong(results: readonly LoadTestResult[]): void {
   const faults = [
     [count(({ failed }) => failed), "requests failed"],
     [count(({ wrong }) => wrong), "answers were wrong"],
-    [count(({ unanswered }) => unanswered), "requests were not answered"],
   ] as const;
   const said = faults.filter(([times]) => times > 0).map(([times, what]) => `${times} ${what}`);
+  const silent = results
+    .flatMap(({ levels }) => levels)
+    .find(({ requestsPerSecond }) => requestsPerSecond === 0);
+  if (silent !== undefined) said.push(`no answer at all with ${loadText(silent.load)}`);
   if (said.length > 0) throw new StrainflowError("loadtest-failed", said.join(", "));
   const missed = results.find(({ goal, best }) => goal !== undefined && best === undefined);
   if (missed !== undefined)
