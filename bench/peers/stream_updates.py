@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-WARM_UP_S = 0.5
+WARM_UP_S = 2
 PATIENCE_S = 30
 """Number of the answer that is shown, to be compared with what the other clients got."""
 SHOWN = 20

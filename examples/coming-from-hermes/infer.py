@@ -13,12 +13,8 @@ answers = {}
 with client:
     for i in range(5):
         client.infer(np.full((4, 2, 16), i, dtype=np.float32), request_id=i)
-        # One request at a time: the client has a single set of inputs, which the next request writes over.
-        while i not in answers:
-            response = client.get()
-            if response is None:
-                time.sleep(0.001)
-            else:
-                y, request_id, _ = response
-                answers[request_id] = y[:, 0, 0].tolist()
+    while len(answers) < 5:
+        for y, request_id, _ in client.get(until_empty=True):
+            answers[request_id] = y[:, 0, 0].tolist()
+        time.sleep(0.001)
 print(json.dumps([answers[i] for i in range(5)]))

@@ -32,6 +32,8 @@ interface Ended {
 
 export interface Running {
   readonly child: ChildProcess;
+  /** It has said something, or ended. */
+  readonly began: Promise<unknown>;
   readonly ended: Promise<Ended>;
 }
 
@@ -61,7 +63,9 @@ function start(command: string, args: readonly string[], env: Readonly<Record<st
     });
   });
   ended.catch(() => undefined);
-  return { child, ended };
+  const began = Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
+  began.catch(() => undefined);
+  return { child, began, ended };
 }
 
 /** The program with hermes. With Torch, it is run in Torch's environment, hermes added to it. */
