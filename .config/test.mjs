@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { check } from "./check.mjs";
+import { preparePerfAnalyzer } from "./peers.mjs";
 import { preparePython } from "./python.mjs";
 import { prepareStores } from "./stores.mjs";
 import { prepareToxiproxy } from "./toxiproxy.mjs";
@@ -22,6 +23,10 @@ const python = preparePython();
 process.stdout.write(`${python.note}\n${prepareStores().note}\n${prepareToxiproxy().note}\n`);
 const triton = prepareTriton();
 process.stdout.write(`${triton.note}\n`);
+const { absent } = preparePerfAnalyzer();
+process.stdout.write(
+  `perf        ${absent === undefined ? "ready" : `${absent}: tests with perf_analyzer are skipped`}\n`,
+);
 mkdirSync(dirname(report), { recursive: true });
 rmSync(report, { force: true });
 const { status } = spawnSync(
