@@ -8,6 +8,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ["createTemplateBank.count", "--templates"],
   ["generate.fileLength", "--file-length"],
   ["openHdf5.blockLength", "--block-length"],
+  ["createPushgatewaySink.url", "--push"],
 ]);
 
 /** An error in the words of who typed the command: flags instead of options of functions. */
@@ -48,6 +49,7 @@ export function usageText(text: string): string {
   const said = text
     .slice("error: ".length)
     .trimEnd()
+    .replace(/^command-argument value '(.*)' is invalid for argument '(\w+)'\. /s, "$2 is $1; ")
     .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, "$1 is $2; ")
     .replace(/\n\(Did you mean (.*)\?\)$/s, "; did you mean $1?")
     .replace("; Allowed choices are ", "; it must be one of ")

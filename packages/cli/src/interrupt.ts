@@ -3,8 +3,10 @@ import { exitCodeOf, exitCodes } from "./exit-code.ts";
 
 const KEEPING = "stopping: what is done is being written (press Ctrl-C again to end at once)";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
- * Does work that Ctrl-C and SIGTERM stop: the first aborts the signal, the second ends the process at once.
+ * Does work that Ctrl-C, SIGTERM and the end of the terminal stop: the first aborts the signal, the second ends the process at once.
  *
  * @param text what is told at the first of them
  * @throws `aborted` for whatever the work threw because it was stopped; else what it throws
@@ -21,8 +23,7 @@ export async function interruptible<T>(
     controller.abort();
     tell(text);
   };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  for (const name of SIGNALS) process.on(name, handle);
   try {
     return await work(signal);
   } catch (error) {
@@ -30,7 +31,6 @@ export async function interruptible<T>(
       throw error;
     throw new StrainflowError("aborted", "stopped before there was anything to keep", { cause: error });
   } finally {
-    process.off("SIGINT", handle);
-    process.off("SIGTERM", handle);
+    for (const name of SIGNALS) process.off(name, handle);
   }
 }

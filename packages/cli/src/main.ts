@@ -6,10 +6,15 @@ import { exitCodeOf, exitCodes } from "./exit-code.ts";
 import { helpStyle } from "./help-style.ts";
 import { version } from "./version.ts";
 
-// A reader that has seen enough (`strainflow … | head`) is no fault.
+// A reader that has seen enough (`strainflow … | head`) is no fault, and a terminal that was closed (EIO) is none either:
+// what it should have been told is lost, and the rest is still to be put in order.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EIO") return;
   if (error.code !== "EPIPE") throw error;
   process.exit(exitCodes.ok);
+});
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EIO" && error.code !== "EPIPE") throw error;
 });
 
 /** The `strainflow` command. */

@@ -1,9 +1,9 @@
-import { openRepository } from "@strainflow/repository";
+import type { ModelRepository } from "@strainflow/repository";
 import type { TensorSpec } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
 
 /** A model's configuration, as a repository has it or a server tells it. */
-type Config = Awaited<ReturnType<Awaited<ReturnType<typeof openRepository>>["config"]>>;
+type Config = Awaited<ReturnType<ModelRepository["config"]>>;
 
 /** What a model says of itself. */
 export interface ModelFacts {
@@ -33,9 +33,8 @@ interface State {
   readonly shape: readonly number[];
 }
 
-/** Models of a folder. @throws `no-model`, `bad-model-config` */
-export async function modelsOfRepository(path: string, name?: string): Promise<ModelFacts[]> {
-  const repository = await openRepository(path);
+/** Models of a repository. @throws `no-model`, `bad-model-config` */
+export async function modelsOfRepository(repository: ModelRepository, name?: string): Promise<ModelFacts[]> {
   const names = name === undefined ? await repository.list() : [name];
   return Promise.all(names.map(async (one) => factsOf(await repository.config(one))));
 }

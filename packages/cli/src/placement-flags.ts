@@ -14,8 +14,10 @@ export function addPlacementFlags(command: Command): Command {
     .addOption(
       new Option(
         "--backend <name>",
-        "what runs the models: Triton's onnxruntime backend, or onnxruntime in its python backend (default: onnx)",
-      ).choices(["onnx", "python"]),
+        "what runs the models: Triton's onnxruntime backend, or onnxruntime in its python backend",
+      )
+        .choices(["onnx", "python"])
+        .default(undefined, "onnx"),
     )
     .option("--instances <n>", "copies of each model, one stream each (default: 1)", flagValue.whole(1));
 }

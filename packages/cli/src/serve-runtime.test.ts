@@ -102,6 +102,15 @@ describe("the flags of a runtime", () => {
   });
 });
 
+it("an address that others reach is served only when that is said", () => {
+  const flags: RuntimeFlags = { runtime: "embedded", metrics: true };
+  for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1"]) checkRuntimeFlags({ ...flags, host });
+  for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.example.org"])
+    expect(() => checkRuntimeFlags({ ...flags, host }), host).toThrow("--insecure");
+  checkRuntimeFlags({ ...flags, host: "0.0.0.0", insecure: true });
+  expect(options("--workers", "1")).not.toHaveProperty("insecure");
+});
+
 describeTriton("strainflow serve --runtime triton", () => {
   const serve = ["serve", "--json", "--runtime", "triton", "--python", tritonHome ?? ""];
   const ports = ["--grpc-port", "0", "--http-port", "0", "--metrics-port", "0"];

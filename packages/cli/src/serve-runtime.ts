@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { LaunchOptions } from "@strainflow/launch";
 import { StrainflowError } from "@strainflow/series";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -7,6 +8,7 @@ import { flagValue } from "./flag-values.ts";
 export interface RuntimeFlags {
   readonly runtime: LaunchOptions["runtime"];
   readonly workers?: number;
+  readonly insecure?: boolean;
   readonly metricsPort?: number;
   readonly metrics: boolean;
   readonly gpus?: readonly number[];
@@ -90,10 +92,9 @@ export function addRuntimeFlags(command: Command): Command {
     .option("--engine <program>", "apptainer, docker: the program that runs containers, such as podman")
     .option("--engine-arg <argument>", "apptainer, docker: one more argument for it; may be repeated", gather)
     .addOption(
-      new Option(
-        "--network <kind>",
-        "docker: bridge publishes the ports, host uses the machine's (default: bridge)",
-      ).choices(["bridge", "host"]),
+      new Option("--network <kind>", "docker: bridge publishes the ports, host uses the machine's")
+        .choices(["bridge", "host"])
+        .default(undefined, "bridge"),
     )
     .option(
       "--gpus <indices>",
@@ -119,8 +120,12 @@ export function addRuntimeFlags(command: Command): Command {
 }
 
 /** @throws `usage` where a flag is not for this runtime, or one that it needs is missing */
-export function checkRuntimeFlags(flags: RuntimeFlags): void {
-  const { runtime } = flags;
+export function checkRuntimeFlags(flags: RuntimeFlags & { readonly host?: string }): void {
+  const { runtime, host } = flags;
+  if (host !== undefined && !isLoopback(host) && flags.insecure !== true)
+    throw usage(
+      `--host ${host} is for all who reach this machine, and there is no password; say --insecure if they may use the models`,
+    );
   for (const [name, flag, runtimes] of FOR)
     if (flags[name] !== undefined && !runtimes.includes(runtime))
       throw usage(`${flag} is for --runtime ${runtimes.join(" or ")}; this is ${runtime}`);
@@ -133,7 +138,13 @@ export function checkRuntimeFlags(flags: RuntimeFlags): void {
 /** What `launch` takes, of flags that were checked. */
 export function launchOptionsOf(flags: RuntimeFlags, common: Common): LaunchOptions {
   const { runtime, workers, image = "", imageFolder, python, executable, engine, network, gpus, env } = flags;
-  if (runtime === "embedded") return { runtime, ...common, ...(workers === undefined ? {} : { workers }) };
+  if (runtime === "embedded")
+    return {
+      runtime,
+      ...common,
+      ...(workers === undefined ? {} : { workers }),
+      ...(flags.insecure === undefined ? {} : { insecure: flags.insecure }),
+    };
   const triton = {
     ...common,
     metricsPort: flags.metrics && (flags.metricsPort ?? 8002),
@@ -152,6 +163,11 @@ export function launchOptionsOf(flags: RuntimeFlags, common: Common): LaunchOpti
   return runtime === "docker"
     ? { runtime, ...container, ...(network === undefined ? {} : { network }) }
     : { runtime, ...container, ...(imageFolder === undefined ? {} : { imageFolder }) };
+}
+
+/** Whether an address is for programs of this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 function usage(message: string): StrainflowError {

@@ -8,7 +8,7 @@ import type { ServerPlace } from "./server-process.ts";
 
 /** The command that runs the embedded server, on the ports that it had before where there was a before. */
 export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | undefined): OwnCommand {
-  const { repository, workers, host = "127.0.0.1", grpcPort = 0, httpPort = 0 } = options;
+  const { repository, workers, insecure, host = "127.0.0.1", grpcPort = 0, httpPort = 0 } = options;
   const ports = before === undefined ? { grpc: grpcPort, http: httpPort } : portsOf(before);
   const told = {
     repository: resolve(repository),
@@ -16,6 +16,7 @@ export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | u
     grpcPort: ports.grpc,
     httpPort: ports.http,
     ...(workers === undefined ? {} : { workers }),
+    ...(insecure === undefined ? {} : { insecure }),
   };
   return { file: process.execPath, args: [childEntry(), JSON.stringify(told)] };
 }

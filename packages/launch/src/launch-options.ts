@@ -32,6 +32,8 @@ export interface EmbeddedLaunch extends CommonOptions {
   readonly runtime: "embedded";
   /** Threads that run models. Default: the server's own. */
   readonly workers?: number;
+  /** Serves a `host` that others reach to everybody who reaches it. Default false: it is refused. */
+  readonly insecure?: boolean;
 }
 
 /** What every Triton takes, in a container or not. */

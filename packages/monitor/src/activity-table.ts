@@ -41,6 +41,9 @@ const COLUMNS: readonly Column[] = [
   { head: "failed", dispensable: 8, cell: (a) => countFigure(a.counters.failures) },
 ];
 
+/** Seconds: a server that has only now been found away has no time to tell. */
+const NOTICED = 0.1;
+
 type ServerState = {
   last?: ServerSample;
   away?: Extract<MonitorSample, { kind: "away" }>;
@@ -73,7 +76,7 @@ export function createTableState(): TableState {
         if (shown.length > 0) shown.push("");
         const when =
           away !== undefined
-            ? `away for ${durationFigure(away.awaySeconds)}: ${away.error.message}`
+            ? `away${away.awaySeconds < NOTICED ? "" : ` for ${durationFigure(away.awaySeconds)}`}: ${away.error.message}`
             : last === undefined
               ? seen
                 ? "first figures at the next interval"

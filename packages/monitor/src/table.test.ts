@@ -37,6 +37,12 @@ describe("the table", () => {
     ]);
   });
 
+  test("tells no time of a server that was not there from the start", () => {
+    expect(table(80, { ...away("triton-2"), awaySeconds: 8e-5 })).toEqual([
+      "triton-2   away: http://triton-2/metrics cannot be reached (so it goes)",
+    ]);
+  });
+
   test("lets go of the columns that matter least where it is narrow", () => {
     expect(table(60, served([activity("net", 20)]))).toEqual([
       "triton-1:8002   last 1 s",

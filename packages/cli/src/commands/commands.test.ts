@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -55,7 +55,7 @@ describe("help", () => {
     expect(help).toContain(`Usage: strainflow ${name}`);
     expect(help).toMatch(/Examples?:\n {2}\$ strainflow /);
     for (const line of help.split("\n"))
-      if (!line.includes("$ ")) expect(line.length, line).toBeLessThanOrEqual(120);
+      if (!line.includes("$ ")) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 });
 
@@ -176,6 +176,27 @@ suite("the built command (needs `npx tsc -b`)", () => {
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("all streams are closed");
     expect(() => process.kill(Number(ready["pid"]), 0)).toThrow();
+  });
+
+  test("a network that cannot be added leaves no folder behind", async () => {
+    const { code, stderr } = await runCommand(["model", "add", "none.onnx", "-o", "unmade"], folder);
+    expect([code, stderr]).toEqual([exitCodes.server, expect.stringContaining("none.onnx cannot be read")]);
+    expect(await readdir(folder)).not.toContain("unmade");
+  });
+
+  test("a terminal that is closed ends it as Ctrl-C does, and its models are gone", async () => {
+    const scratch = join(folder, "scratch");
+    await mkdir(scratch);
+    const serve = "serve --json --templates 2 --workers 1 --grpc-port 0 --no-http".split(" ");
+    const server = startCommand(serve, folder, { TMPDIR: scratch });
+    await server.record("ready");
+    const models = async (): Promise<string[]> =>
+      (await readdir(scratch)).filter((name) => name.startsWith("strainflow-"));
+    expect(await models()).toHaveLength(1);
+    server.child.kill("SIGHUP");
+    const { code, stderr } = await server.finished;
+    expect(code, stderr).toBe(0);
+    expect(await models()).toEqual([]);
   });
 
   test("settings come from the folder's file, and the schema is JSON", async () => {

@@ -5,6 +5,7 @@ import { createDetectionTable } from "../detection-table.ts";
 import { exitCodes } from "../exit-code.ts";
 import { flagValue } from "../flag-values.ts";
 import { generateStrain } from "../generate-strain.ts";
+import { afterHelp } from "../help-style.ts";
 import { openInput } from "../input.ts";
 import { interruptible } from "../interrupt.ts";
 import { type KnownInjection, matchInjections } from "../report-of-run.ts";
@@ -55,7 +56,7 @@ export function addDemo(program: Command): void {
     .option("-o, --out <folder>", "folder for data and results", "strainflow-out/demo")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(async (flags: Flags) => {
       const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
       await interruptible(

@@ -2,6 +2,7 @@ import { formatNs } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
 import { generateStrain } from "../generate-strain.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { createTerminal } from "../terminal.ts";
 
@@ -65,7 +66,7 @@ export function addGenerate(program: Command): void {
     .option("-o, --out <folder>", "where to write", "strain")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(generate);
 }
 

@@ -3,6 +3,7 @@ import { StrainflowError } from "@strainflow/series";
 import type { Command } from "commander";
 import { graphSvg } from "../graph-svg.ts";
 import { graphLines } from "../graph-text.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { graphOf } from "../pipeline-graph.ts";
 import { planRecord } from "../plan-text.ts";
@@ -29,7 +30,7 @@ export function addGraph(program: Command): void {
     .argument("[files...]", "strain files or globs, as for replay")
     .option("--svg <file>", "write a drawing, instead of text here");
   addSearchFlags(command)
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(async (files: string[], { svg, ...flags }: Flags) => {
       const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
       const settings = await gatherSettings(flags);

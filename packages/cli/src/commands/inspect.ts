@@ -1,5 +1,6 @@
 import { indexToNs } from "@strainflow/series";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
 import {
   type FileInspection,
   type InspectedChannel,
@@ -34,7 +35,7 @@ export function addInspect(program: Command): void {
     .argument("<files...>", "HDF5 in any layout (GWOSC, gwpy, aframe), or Arrow")
     .option("--no-scan", "do not read the samples: no gaps, no damage, but at once")
     .option("--json", "one JSON object per file on stdout; all else on stderr")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(async (files: string[], flags: Flags) => {
       const terminal = createTerminal({ json: flags.json === true });
       const inspected: FileInspection[] = [];

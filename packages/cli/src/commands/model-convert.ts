@@ -1,6 +1,7 @@
 import { convertToTensorRt, openRepository } from "@strainflow/repository";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { createTerminal } from "../terminal.ts";
 
@@ -58,7 +59,7 @@ export function addModelConvert(model: Command): void {
     .option("--replace", "write over a model that is there")
     .option("--verbose", "show what trtexec says")
     .option("--json", "the result as one JSON object on stdout")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(convert);
 }
 

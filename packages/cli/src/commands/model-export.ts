@@ -3,6 +3,7 @@ import { type ExportFormat, type ExportFramework, exportNetwork, parseInputs } f
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { withRepository } from "../repository-of.ts";
 import { addStoreFlags, type StoreFlags } from "../store-flags.ts";
@@ -63,7 +64,7 @@ export function addModelExport(model: Command): void {
     .option("--new-version", "add a version to a model that is there")
     .option("--verbose", "show what the framework says")
     .option("--json", "the result as one JSON object on stdout");
-  addStoreFlags(command).addHelpText("after", EXAMPLE).action(exportModel);
+  addStoreFlags(command).addHelpText("after", afterHelp(EXAMPLE)).action(exportModel);
 }
 
 async function exportModel(network: string, flags: ExportFlags): Promise<void> {

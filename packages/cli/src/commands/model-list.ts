@@ -1,5 +1,6 @@
 import { StrainflowError } from "@strainflow/series";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
 import { addStoreFlags, openStoreOf, type StoreFlags } from "../store-flags.ts";
 import { tableLines } from "../table.ts";
 import { createTerminal } from "../terminal.ts";
@@ -23,7 +24,7 @@ export function addModelList(model: Command): void {
       .argument("<url>", "a folder, s3://bucket/prefix, gs://bucket/prefix")
       .option("--json", "one JSON object per model on stdout"),
   )
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(list);
 }
 

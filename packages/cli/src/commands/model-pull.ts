@@ -1,5 +1,6 @@
 import { openStore } from "@strainflow/stores";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
 import { addStoreFlags, openStoreOf, type StoreFlags } from "../store-flags.ts";
 import { type TransferFlags, transferAndTell } from "../transfer-models.ts";
 
@@ -25,7 +26,7 @@ export function addModelPull(model: Command): void {
       .option("--dry-run", "compare, and write nothing")
       .option("--json", "one JSON object per model on stdout, and a summary last"),
   )
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(pull);
 }
 

@@ -1,6 +1,7 @@
 import { openRepository } from "@strainflow/repository";
 import { openStore } from "@strainflow/stores";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
 import { addStoreFlags, openStoreOf, type StoreFlags } from "../store-flags.ts";
 import { type TransferFlags, transferAndTell } from "../transfer-models.ts";
 
@@ -28,7 +29,7 @@ export function addModelPush(model: Command): void {
       .option("--dry-run", "compare, and send nothing")
       .option("--json", "one JSON object per model on stdout, and a summary last"),
   )
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(push);
 }
 

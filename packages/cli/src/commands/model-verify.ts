@@ -1,9 +1,11 @@
-import { openRepository } from "@strainflow/repository";
 import { StrainflowError } from "@strainflow/series";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
+import { readRepository } from "../repository-of.ts";
+import { addStoreFlags, type StoreFlags } from "../store-flags.ts";
 import { createTerminal } from "../terminal.ts";
 
-interface VerifyFlags {
+interface VerifyFlags extends StoreFlags {
   readonly json?: boolean;
 }
 
@@ -17,21 +19,24 @@ With an error the status is 4.`;
 
 /** `strainflow model verify` */
 export function addModelVerify(model: Command): void {
-  model
-    .command("verify")
-    .description("what Triton would refuse in a model repository, or trip over, and how to put it right")
-    .argument("<repository>", "folder of a model repository")
-    .argument("[names...]", "models (default: all of the folder)")
-    .option("--json", "one JSON object per problem on stdout, and one for the whole")
-    .addHelpText("after", EXAMPLE)
+  addStoreFlags(
+    model
+      .command("verify")
+      .description("what Triton would refuse in a model repository, or trip over, and how to put it right")
+      .argument("<repository>", "a folder, s3://bucket/prefix, gs://bucket/prefix")
+      .argument("[names...]", "models (default: all of them)")
+      .option("--json", "one JSON object per problem on stdout, and one for the whole"),
+  )
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(verify);
 }
 
 async function verify(path: string, names: readonly string[], flags: VerifyFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
-  const repository = await openRepository(path);
-  const models = names.length > 0 ? names : await repository.list();
-  const problems = await repository.verify(models);
+  const { models, problems } = await readRepository(path, flags, async (repository) => {
+    const listed = names.length > 0 ? names : await repository.list();
+    return { models: listed, problems: await repository.verify(listed) };
+  });
   for (const { model, where, severity, problem, fix } of problems) {
     terminal.record({ type: "problem", model, where, severity, problem, fix });
     if (terminal.json) continue;

@@ -5,9 +5,12 @@ import type { Command } from "commander";
 import { buildDetector, DETECTOR } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-facts.ts";
 import { makeOutputFolder } from "../output-folder.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
+import { readRepository, withRepository } from "../repository-of.ts";
+import { addStoreFlags, type StoreFlags } from "../store-flags.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 import { addModelConvert } from "./model-convert.ts";
 import { addModelExport } from "./model-export.ts";
@@ -22,7 +25,7 @@ interface BuildFlags extends DetectorFlags, PlacementFlags {
   readonly json?: boolean;
 }
 
-interface InspectFlags {
+interface InspectFlags extends StoreFlags {
   readonly server?: string;
   readonly json?: boolean;
 }
@@ -44,7 +47,7 @@ interface AddFlags extends PlacementFlags {
 }
 
 const BUILD_EXAMPLE = `
-Example:
+Examples:
   $ strainflow model build --ifos H1,L1 --templates 16 -o models
   $ strainflow serve --repository models
   $ strainflow model build --backend python -o models     for a Triton without an onnxruntime backend`;
@@ -71,15 +74,19 @@ export function addModel(program: Command): void {
     .option("-o, --out <folder>", "the repository", "models")
     .option("--replace", "write over a detector that is there")
     .option("--json", "the result as one JSON object on stdout");
-  addPlacementFlags(addDetectorFlags(build)).addHelpText("after", BUILD_EXAMPLE).action(buildModel);
-  model
-    .command("inspect")
-    .description("what models take, give, keep and stream")
-    .argument("[repository]", "folder of a model repository; left out with --server")
-    .argument("[name]", "one model (default: all of the folder)")
-    .option("--server <address>", "ask a running server: grpc://host:port")
-    .option("--json", "one JSON object per model on stdout")
-    .addHelpText("after", INSPECT_EXAMPLE)
+  addPlacementFlags(addDetectorFlags(build))
+    .addHelpText("after", afterHelp(BUILD_EXAMPLE))
+    .action(buildModel);
+  addStoreFlags(
+    model
+      .command("inspect")
+      .description("what models take, give, keep and stream")
+      .argument("[repository]", "a folder, s3://bucket/prefix, gs://bucket/prefix; left out with --server")
+      .argument("[name]", "one model (default: all of them)")
+      .option("--server <address>", "ask a running server: grpc://host:port")
+      .option("--json", "one JSON object per model on stdout"),
+  )
+    .addHelpText("after", afterHelp(INSPECT_EXAMPLE))
     .action(inspectModels);
   const add = model
     .command("add")
@@ -102,7 +109,7 @@ export function addModel(program: Command): void {
     .option("--update-size <n>", "output samples per kernel, with --average", flagValue.whole(1))
     .option("--replace", "write over models that are there")
     .option("--json", "the result as one JSON object on stdout");
-  addPlacementFlags(add).addHelpText("after", ADD_EXAMPLE).action(addNetworkOf);
+  addPlacementFlags(add).addHelpText("after", afterHelp(ADD_EXAMPLE)).action(addNetworkOf);
   addModelExport(model);
   addModelConvert(model);
   addModelList(model);
@@ -139,7 +146,7 @@ async function inspectModels(
   flags: InspectFlags,
 ): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
-  const models = await modelsOf(repository, name, flags.server);
+  const models = await modelsOf(repository, name, flags);
   for (const model of models) {
     terminal.record({ type: "model", ...model });
     if (!terminal.json) tellModel(model, terminal);
@@ -149,15 +156,16 @@ async function inspectModels(
 async function modelsOf(
   repository: string | undefined,
   name: string | undefined,
-  server: string | undefined,
+  flags: InspectFlags,
 ): Promise<ModelFacts[]> {
+  const { server } = flags;
   if (server !== undefined) {
     const asked = name ?? repository;
     return [await modelOfServer(server, asked ?? DETECTOR)];
   }
   if (repository === undefined)
     throw new StrainflowError("usage", "name the folder of a model repository, or a server with --server");
-  const models = await modelsOfRepository(repository, name);
+  const models = await readRepository(repository, flags, (opened) => modelsOfRepository(opened, name));
   if (models.length === 0)
     throw new StrainflowError(
       "no-model",
@@ -211,28 +219,29 @@ async function addNetworkOf(onnx: string, flags: AddFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
   const name = flags.name ?? basename(onnx, extname(onnx));
   const { kernelSize, kernelInput, latency, updateSize, average } = flags;
-  await makeOutputFolder(flags.repository);
-  await buildStreamingNetwork({
-    repository: await createRepository(flags.repository),
-    name,
-    onnx,
-    channels: flags.ifos,
-    sampleRate: flags.sampleRate,
-    inferenceSamplingRate: flags.outputsPerSecond,
-    batchSize: flags.batchSize ?? flags.outputsPerSecond,
-    replace: flags.replace === true,
-    // Its own, since those of another model have other shapes.
-    snapshotterName: `${name}-snapshotter`,
-    aggregatorName: `${name}-aggregator`,
-    ...placementOfFlags(flags),
-    ...(kernelSize === undefined ? {} : { kernelSize }),
-    ...(kernelInput === undefined ? {} : { kernelInput }),
-    ...(latency === undefined ? {} : { latency }),
-    ...(average === undefined ? {} : { numUpdates: average }),
-    ...(updateSize === undefined ? {} : { updateSize }),
-  });
+  await withRepository(flags.repository, {}, (repository) =>
+    buildStreamingNetwork({
+      repository,
+      name,
+      onnx,
+      channels: flags.ifos,
+      sampleRate: flags.sampleRate,
+      inferenceSamplingRate: flags.outputsPerSecond,
+      batchSize: flags.batchSize ?? flags.outputsPerSecond,
+      replace: flags.replace === true,
+      // Its own, since those of another model have other shapes.
+      snapshotterName: `${name}-snapshotter`,
+      aggregatorName: `${name}-aggregator`,
+      ...placementOfFlags(flags),
+      ...(kernelSize === undefined ? {} : { kernelSize }),
+      ...(kernelInput === undefined ? {} : { kernelInput }),
+      ...(latency === undefined ? {} : { latency }),
+      ...(average === undefined ? {} : { numUpdates: average }),
+      ...(updateSize === undefined ? {} : { updateSize }),
+    }),
+  );
   const repository = await openRepository(flags.repository);
-  const [ensemble] = await modelsOfRepository(flags.repository, `${name}-stream`);
+  const [ensemble] = await modelsOfRepository(repository, `${name}-stream`);
   terminal.say(
     "added",
     `${name} and ${name}-stream to ${flags.repository} (${(await repository.list()).join(", ")})`,

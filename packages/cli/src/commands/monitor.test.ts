@@ -78,8 +78,8 @@ suite("the built command `monitor` (needs `npx tsc -b`)", () => {
       }),
     );
     expect(json.stderr).toContain("[models-unreachable]");
-    expect(none.stdout).toMatch(/127\.0\.0\.1:1 {3}away .*ECONNREFUSED/);
-    expect(none.stderr).toMatch(/✗ 127\.0\.0\.1:1: no answer.*\[server-unavailable\]\n$/);
+    expect(none.stdout).toMatch(/127\.0\.0\.1:1 {3}away: .*ECONNREFUSED/);
+    expect(none.stderr).toMatch(/✗ 127\.0\.0\.1:1: .*ECONNREFUSED.*\[server-unavailable\]\n$/);
     expect(both.records.map(({ type }) => type)).toEqual(expect.arrayContaining(["model", "away"]));
   });
 

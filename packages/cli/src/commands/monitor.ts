@@ -14,8 +14,9 @@ import {
   sampleRecords,
 } from "@strainflow/monitor";
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
@@ -60,17 +61,17 @@ export function addMonitor(program: Command): void {
   program
     .command("monitor")
     .description("watch servers: latency and throughput per model, and per step of an ensemble")
-    .argument("<server...>", "servers of Triton's metrics", servers)
-    .option("--interval <time>", "from one question to the next: 1s, 500ms, 2min", milliseconds, 1000)
-    .option("--timeout <time>", "how long a server may take to answer", milliseconds, 5000)
-    .option("--duration <time>", "ends after so long (default: at Ctrl-C)", milliseconds)
+    .argument("<server...>", "host, host:port or http://host:port/metrics", servers)
+    .addOption(time("--interval", "from one question to the next: 1s, 500ms, 2min", 1000, "1s"))
+    .addOption(time("--timeout", "how long a server may take to answer", 5000, "5s"))
+    .option("--duration <time>", "ends after so long (default: at Ctrl-C)", flagValue.milliseconds)
     .option("--once", "totals since the models were loaded, and end")
     .option("--csv <file>", "rows in the columns of hermes, in microseconds")
     .option("--parquet <file>", "all figures, in files that are always whole")
     .option("--jsonl <file>", "all figures, one JSON object per line")
     .option("--listen <host:port>", "answer Prometheus there", listen)
     .option("--push <url>", "push to a Pushgateway")
-    .option("--push-interval <time>", "from one push to the next", milliseconds, 10_000)
+    .addOption(time("--push-interval", "from one push to the next", 10_000, "10s"))
     .option(
       "--push-job <name>",
       "its group there; monitors that push need different ones",
@@ -78,7 +79,7 @@ export function addMonitor(program: Command): void {
     )
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "no table, nothing but warnings and errors")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(monitor);
 }
 
@@ -125,7 +126,7 @@ async function watch(
   if (flags.once === true ? missing.length > 0 : answered.size === 0 && watched.length > 0)
     throw new StrainflowError(
       "server-unavailable",
-      `${missing.join(", ")}: no answer${flags.once === true ? "" : " all the time"}; is it up, and are its metrics there?`,
+      `${missing.map((name) => `${name}: ${news.why(name)}`).join("; ")}${flags.once === true ? "" : ", all the time"}; is it up, and are its metrics there?`,
     );
 }
 
@@ -161,16 +162,24 @@ async function openSinks(flags: Flags, terminal: Terminal, sinks: MonitorSink[])
   if (hasTable(flags)) sinks.push(createTableSink(flags.once === true ? { as: "end" } : {}));
 }
 
+interface News extends MonitorSink {
+  /** Why a server has not answered. */
+  why(server: string): string;
+}
+
 /** Records for programs, and warnings where there is no table to tell of them. */
-function createNews(terminal: Terminal, answered: Set<string>, table: boolean): MonitorSink {
+function createNews(terminal: Terminal, answered: Set<string>, table: boolean): News {
   const away = new Set<string>();
+  const reasons = new Map<string, string>();
   return {
+    why: (server) => reasons.get(server) ?? "no answer",
     write(sample: MonitorSample) {
       if (sample.kind === "server" || sample.kind === "seen") {
         answered.add(sample.server);
         if (away.delete(sample.server) && !table) terminal.warn(`${sample.server} is back`);
       } else if (sample.kind === "away" && !away.has(sample.server)) {
         away.add(sample.server);
+        reasons.set(sample.server, sample.error.message);
         if (!table) terminal.warn(`${sample.error.message}; it is asked again   [${sample.error.tag}]`);
       } else if (sample.kind === "no-steps" && !table)
         terminal.warn(
@@ -195,17 +204,8 @@ function servers(text: string, before: readonly MonitoredServer[] | undefined): 
   }
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, "": 1000, min: 60_000, h: 3_600_000 };
-
-/** `1s`, `500ms`, `2min`; seconds without a unit. */
-function milliseconds(text: string): number {
-  const [, number = "", unit = ""] = /^(\d+\.?\d*|\.\d+)\s*(ms|s|min|h|)$/.exec(text.trim()) ?? [];
-  const value = Number(number) * (UNIT_MS[unit] ?? Number.NaN);
-  if (number === "" || !(value >= 1 && value <= 86_400_000))
-    throw new InvalidArgumentError(
-      "it must be a time like 500ms, 1s or 2min, at least 1ms and at most a day",
-    );
-  return value;
+function time(name: string, description: string, ms: number, words: string): Option {
+  return new Option(`${name} <time>`, description).argParser(flagValue.milliseconds).default(ms, words);
 }
 
 function listen(text: string): Listen {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { exitCodes } from "../exit-code.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { planRecord, tellPlan } from "../plan-text.ts";
 import { planRun, type RunPlan } from "../run-plan.ts";
@@ -27,7 +28,7 @@ export function addPlan(program: Command): void {
     .argument("[files...]", "strain files or globs, as for replay")
     .option("--no-probe", "do not send a few requests of zeros to see how fast the model is");
   addSearchFlags(command)
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(async (files: string[], { probe, ...flags }: Flags) => {
       const terminal = createTerminal({ json: flags.json === true });
       await planAndTell(files, await gatherSettings(flags), terminal, probe);

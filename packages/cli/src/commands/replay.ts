@@ -2,6 +2,7 @@ import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { createDetectionTable } from "../detection-table.ts";
 import { exitCodes } from "../exit-code.ts";
+import { afterHelp } from "../help-style.ts";
 import { openInput, type StrainInput } from "../input.ts";
 import { interruptible } from "../interrupt.ts";
 import { openLiveInput } from "../live-input.ts";
@@ -45,7 +46,7 @@ export function addReplay(program: Command): void {
     )
     .option("--dry-run", "only plan: what would be done, and whether it can be (see plan)");
   addSearchFlags(command)
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(async (files: string[], flags: Flags) => {
       const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
       if (flags.from !== undefined && files.length > 0)

@@ -4,6 +4,7 @@ import { formatNs, StrainflowError } from "@strainflow/series";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes } from "../exit-code.ts";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { openSources } from "../replay-sources.ts";
 import { type SentBlock, sendStrain } from "../send-strain.ts";
@@ -67,7 +68,7 @@ export function addSend(program: Command): void {
     .option("--drop-log <file>", "write what was dropped, one JSON object per line")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors")
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", afterHelp(EXAMPLE))
     .action(send);
 }
 

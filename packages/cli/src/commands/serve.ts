@@ -7,11 +7,18 @@ import type { Command } from "commander";
 import { buildDetector } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
-import { addRuntimeFlags, checkRuntimeFlags, launchOptionsOf, type RuntimeFlags } from "../serve-runtime.ts";
 import { addHandlerFlags, checkHandlerFlags, type HandlerFlags, runHandler } from "../serve-handler.ts";
+import {
+  addRuntimeFlags,
+  checkRuntimeFlags,
+  isLoopback,
+  launchOptionsOf,
+  type RuntimeFlags,
+} from "../serve-runtime.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags, HandlerFlags {
@@ -54,7 +61,12 @@ export function addServe(program: Command): void {
     .option("--grpc-port <port>", "0 takes a free one", flagValue.port, 8001)
     .option("--http-port <port>", "0 takes a free one", flagValue.port, 8000)
     .option("--no-http", "gRPC only")
-    .option("--host <address>", "where to listen; 0.0.0.0 for all that can reach this machine", "127.0.0.1")
+    .option(
+      "--host <address>",
+      "where to listen; 0.0.0.0 for all that can reach this machine, with --insecure",
+      "127.0.0.1",
+    )
+    .option("--insecure", "let whoever reaches --host use the models; there is no password")
     .option(
       "--ready-timeout <s>",
       "how long it may take to load its models (default: 60; in a container 300)",
@@ -64,7 +76,7 @@ export function addServe(program: Command): void {
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors");
   addHandlerFlags(addRuntimeFlags(command));
-  addPlacementFlags(addDetectorFlags(command)).addHelpText("after", EXAMPLE).action(serve);
+  addPlacementFlags(addDetectorFlags(command)).addHelpText("after", afterHelp(EXAMPLE)).action(serve);
 }
 
 async function serve(flags: Flags): Promise<void> {
@@ -133,7 +145,7 @@ async function run(
     terminal.say("gRPC", server.address);
     if (server.httpAddress !== undefined) terminal.say("HTTP", server.httpAddress);
     if (server.metricsAddress !== undefined) terminal.say("metrics", server.metricsAddress);
-    if (!["127.0.0.1", "localhost", "::1"].includes(host))
+    if (!isLoopback(host))
       terminal.warn(
         `listening on ${host}: whoever reaches this machine can use the models; there is no password`,
       );

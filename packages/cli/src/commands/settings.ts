@@ -1,5 +1,6 @@
 import { defaultSettings, psdFor } from "@strainflow/search";
 import type { Command } from "commander";
+import { afterHelp } from "../help-style.ts";
 import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
 import { readSettings, settingsSchema } from "../settings-file.ts";
 import { createTerminal } from "../terminal.ts";
@@ -23,7 +24,7 @@ export function addSettings(program: Command): void {
     .command("settings")
     .description("what a search would be run with here, and where each value comes from")
     .option("--schema", "the JSON schema of a settings file instead");
-  addSearchFlags(command).addHelpText("after", EXAMPLE).action(tellSettings);
+  addSearchFlags(command).addHelpText("after", afterHelp(EXAMPLE)).action(tellSettings);
 }
 
 async function tellSettings({ schema = false, ...flags }: Flags): Promise<void> {

@@ -23,10 +23,15 @@ export interface RunningCommand {
 }
 
 /** Starts the built command, as a shell would. */
-export function startCommand(args: readonly string[], cwd?: string): RunningCommand {
+export function startCommand(
+  args: readonly string[],
+  cwd?: string,
+  env?: Readonly<Record<string, string>>,
+): RunningCommand {
   const child = spawn(process.execPath, [bin, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
   });
   let stdout = "";
   let stderr = "";
