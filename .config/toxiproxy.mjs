@@ -7,13 +7,14 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const NAME = "toxiproxy-server";
 const VERSION = "v2.12.0";
 
 /** @returns {{ note: string }} what to tell people */
 export function prepareToxiproxy() {
   const folder = join(root, ".cache", "bin");
-  const program = join(folder, "toxiproxy-server");
-  if (existsSync(program) || spawnSync("toxiproxy-server", ["-version"]).error === undefined)
+  const program = join(folder, NAME);
+  if (existsSync(program) || spawnSync(NAME, ["-version"]).error === undefined)
     return { note: "toxiproxy   ready" };
   const without = (why) => ({ note: `toxiproxy   ${why}: tests of faults on the line are skipped` });
   if (spawnSync("go", ["version"]).status !== 0) return without("no Go to build it");
