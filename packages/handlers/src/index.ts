@@ -1,5 +1,6 @@
 export { createHandlerClient, type HandlerClient, type HandlerClientOptions } from "./client.ts";
 export type { Codec } from "./codec.ts";
+export { arrow } from "./codecs/arrow.ts";
 export { bytes } from "./codecs/bytes.ts";
 export { createImageCodec, type Image, type ImageCodecOptions, jpeg, png } from "./codecs/image.ts";
 export { json } from "./codecs/json.ts";
