@@ -110,7 +110,7 @@ describe("codecs", () => {
         expect([lossy.width, lossy.height, lossy.channels]).toEqual([image.width, image.height, 3]);
         expect(lossy.data.length).toBe(image.width * image.height * 3);
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
     const grey: Image = { width: 16, height: 16, channels: 1, data: new Uint8Array(256).fill(100) };
     for (const value of jpeg.decode(jpeg.encode(grey)).data) expect(Math.abs(value - 100)).toBeLessThan(3);
@@ -160,6 +160,52 @@ describe("codecs", () => {
           }
         },
       ),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+/** Past the checksums: what a forger would send. */
+function forge(png: Uint8Array): Uint8Array {
+  const forged = png.slice();
+  const view = new DataView(forged.buffer);
+  for (let at = 8; at + 12 <= forged.length; ) {
+    const end = at + 12 + view.getUint32(at);
+    if (end > forged.length) break;
+    view.setUint32(end - 4, crc32(forged.subarray(at + 4, end - 4)));
+    at = end;
+  }
+  return forged;
+}
+
+/** As PNG has it. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb8_8320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+describe("pictures", () => {
+  test("with right checksums and wrong contents are an error, or a picture of the size that they say", () => {
+    const change = fc.record({ at: fc.nat(), value: fc.integer({ min: 0, max: 255 }) });
+    fc.assert(
+      fc.property(anyImage, fc.array(change, { minLength: 1, maxLength: 4 }), (image, changes) => {
+        const bytes = png.encode(image);
+        for (const { at, value } of changes) bytes[8 + (at % (bytes.length - 8))] = value;
+        try {
+          const { width, height, channels, data } = createImageCodec({ maxPixels: 10_000 }).decode(
+            forge(bytes),
+          );
+          expect(data.length).toBe(width * height * channels);
+          expect(width * height).toBeLessThanOrEqual(10_000);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+          expect(String(error)).not.toContain("AssertionError");
+        }
+      }),
       { numRuns: 3000 },
     );
   });
