@@ -8,6 +8,9 @@ import json
 import os
 
 import numpy as np
+
+# onnxruntime would report its use to its maker; it reads this while it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 from strainflow_runtime import NUMPY_TYPES, Config, check_environment, read, reply, starts
 

@@ -134,6 +134,9 @@ export class ComputeThread {
   }
 
   #start(): Worker {
+    // ONNX Runtime would report its use to its maker, and leave a log in the temporary folder. It reads the variable of
+    // the process, which a worker thread cannot set.
+    process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
     // From sources as from the build: a worker thread needs the built file.
     const worker = new Worker(new URL("../dist/worker.js", import.meta.url), {
       name: this.name,

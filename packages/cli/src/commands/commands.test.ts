@@ -184,19 +184,18 @@ suite("the built command (needs `npx tsc -b`)", () => {
     expect(await readdir(folder)).not.toContain("unmade");
   });
 
-  test("a terminal that is closed ends it as Ctrl-C does, and its models are gone", async () => {
+  test("a terminal that is closed ends it as Ctrl-C does, and nothing is left", async () => {
     const scratch = join(folder, "scratch");
     await mkdir(scratch);
     const serve = "serve --json --templates 2 --workers 1 --grpc-port 0 --no-http".split(" ");
     const server = startCommand(serve, folder, { TMPDIR: scratch });
     await server.record("ready");
-    const models = async (): Promise<string[]> =>
-      (await readdir(scratch)).filter((name) => name.startsWith("strainflow-"));
-    expect(await models()).toHaveLength(1);
+    expect(await readdir(scratch)).toHaveLength(1);
     server.child.kill("SIGHUP");
     const { code, stderr } = await server.finished;
     expect(code, stderr).toBe(0);
-    expect(await models()).toEqual([]);
+    // Nor has ONNX Runtime left anything: what it would report to its maker begins with files there.
+    expect(await readdir(scratch)).toEqual([]);
   });
 
   test("settings come from the folder's file, and the schema is JSON", async () => {
