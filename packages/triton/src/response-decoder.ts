@@ -77,6 +77,8 @@ export function createResponseDecoder(): ResponseDecoder {
   const knownEntries: Remembered<[string, ParameterValue]>[] = [];
   let entryCount = 0;
   let entriesChanged = false;
+  /** Entries that `parameters` was made of. */
+  let settledCount = 0;
   let parameters = NO_PARAMETERS;
 
   function text(last: Remembered<string> | undefined, end: number): Remembered<string> {
@@ -98,8 +100,9 @@ export function createResponseDecoder(): ResponseDecoder {
   }
 
   function settleParameters(): void {
-    if (entriesChanged || entryCount !== Object.keys(parameters).length)
-      parameters = Object.fromEntries(knownEntries.slice(0, entryCount).map(({ value }) => value));
+    if (!entriesChanged && entryCount === settledCount) return;
+    parameters = Object.fromEntries(knownEntries.slice(0, entryCount).map(({ value }) => value));
+    settledCount = entryCount;
     entriesChanged = false;
   }
 
