@@ -1,21 +1,42 @@
 import { Worker } from "node:worker_threads";
 import { type BodyForm, errorReply, type Reply } from "./body.ts";
+import type { WorkerFigures } from "./worker-figures.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./worker-messages.ts";
+
+/** A request, and what is done with its answer. */
+export interface Posted {
+  readonly form: BodyForm;
+  readonly body: readonly Uint8Array[];
+  /** Called once, later. */
+  readonly answer: (reply: Reply) => void;
+}
 
 export interface ThreadOptions {
   readonly settings: WorkerSettings;
+  /** Those in the memory that the settings name. */
+  readonly figures: WorkerFigures;
   /** Milliseconds that a reply may take; a thread that is silent for as long as that is ended. */
   readonly requestTimeoutMs: number;
+  /** Milliseconds that loading may take. */
+  readonly loadTimeoutMs: number;
   /** MiB of JavaScript heap. */
   readonly maxHeapMiB: number;
   readonly onLoaded: () => void;
-  /** It is gone. `reason` is undefined where it was told to close. */
-  readonly onGone: (reason: string | undefined, loaded: boolean) => void;
+  /** It is gone. The reason is undefined where it was told to close. */
+  readonly onGone: (end: ThreadEnd) => void;
 }
 
-interface Open {
-  readonly answer: (reply: Reply) => void;
+export interface ThreadEnd {
+  readonly reason: string | undefined;
+  readonly loaded: boolean;
+  /** Requests that it had not looked at: another can have them. */
+  readonly untouched: readonly Posted[];
+}
+
+interface Open extends Posted {
   readonly untilMs: number;
+  /** With which bundle it was sent, from 1. */
+  readonly bundle: number;
 }
 
 /**
@@ -26,14 +47,17 @@ export class HandlerThread {
   readonly #options: ThreadOptions;
   readonly #worker: Worker;
   readonly #open = new Map<number, Open>();
-  #outgoing: { readonly id: number; readonly form: BodyForm; readonly body: readonly Uint8Array[] }[] = [];
+  #outgoing: (Posted & { readonly id: number })[] = [];
+  #bundles = 0;
   #next = 0;
   #loaded = false;
+  readonly #startedMs = performance.now();
   #closing = false;
   #reason: string | undefined;
 
   constructor(options: ThreadOptions) {
     this.#options = options;
+    options.figures.bundles = 0;
     // From sources as from the build: a worker thread needs the built file.
     this.#worker = new Worker(new URL("../dist/worker.js", import.meta.url), {
       name: `handler ${options.settings.worker}`,
@@ -57,20 +81,28 @@ export class HandlerThread {
     return this.#loaded;
   }
 
-  /** `answer` is called once, later. */
-  send(form: BodyForm, body: readonly Uint8Array[], answer: (reply: Reply) => void): void {
+  send(posted: Posted): void {
     const id = this.#next++;
-    this.#open.set(id, { answer, untilMs: performance.now() + this.#options.requestTimeoutMs });
-    if (this.#outgoing.length === 0) setImmediate(() => this.#sendAll());
-    this.#outgoing.push({ id, form, body });
+    const untilMs = performance.now() + this.#options.requestTimeoutMs;
+    if (this.#outgoing.length === 0) {
+      this.#bundles++;
+      setImmediate(() => this.#sendAll());
+    }
+    this.#open.set(id, { ...posted, untilMs, bundle: this.#bundles });
+    this.#outgoing.push({ ...posted, id });
   }
 
   /** Ends it if it is late. Called every now and then. */
   checkTime(nowMs: number): void {
-    // The first is the oldest; while it loads, it has the time that loading takes.
+    const { requestTimeoutMs, loadTimeoutMs } = this.#options;
+    if (!this.#loaded) {
+      if (nowMs > this.#startedMs + loadTimeoutMs) this.end(`it was not loaded within ${loadTimeoutMs} ms`);
+      return;
+    }
+    // The first is the oldest.
     const [oldest] = this.#open.values();
-    if (oldest !== undefined && this.#loaded && nowMs > oldest.untilMs)
-      this.end(`it gave no answer within ${this.#options.requestTimeoutMs} ms and was ended`);
+    if (oldest !== undefined && nowMs > oldest.untilMs)
+      this.end(`it gave no answer within ${requestTimeoutMs} ms and was ended`);
   }
 
   /** At once, whatever it does. */
@@ -106,8 +138,8 @@ export class HandlerThread {
       case "loaded":
         this.#loaded = true;
         // What waited for it begins now.
-        for (const [id, { answer }] of this.#open)
-          this.#open.set(id, { answer, untilMs: performance.now() + this.#options.requestTimeoutMs });
+        for (const [id, open] of this.#open)
+          this.#open.set(id, { ...open, untilMs: performance.now() + this.#options.requestTimeoutMs });
         this.#options.onLoaded();
         return;
       case "not-loaded":
@@ -129,13 +161,18 @@ export class HandlerThread {
   #exit(code: number): void {
     const reason = this.#closing ? undefined : (this.#reason ?? `it ended with ${code}`);
     const nowMs = performance.now();
-    for (const { answer, untilMs } of this.#open.values())
-      answer(
-        nowMs > untilMs && this.#loaded
-          ? errorReply(504, "timed-out", `no answer within ${this.#options.requestTimeoutMs} ms`)
-          : errorReply(503, "worker-lost", "the worker that had this request is gone; send it again"),
-      );
+    const seen = this.#options.figures.bundles;
+    const untouched: Posted[] = [];
+    for (const open of this.#open.values()) {
+      if (open.bundle > seen) untouched.push(open);
+      else
+        open.answer(
+          nowMs > open.untilMs && this.#loaded
+            ? errorReply(504, "timed-out", `no answer within ${this.#options.requestTimeoutMs} ms`)
+            : errorReply(503, "worker-lost", "the worker that had this request is gone; send it again"),
+        );
+    }
     this.#open.clear();
-    this.#options.onGone(reason, this.#loaded);
+    this.#options.onGone({ reason, loaded: this.#loaded, untouched });
   }
 }

@@ -91,10 +91,14 @@ export function createRequests(pool: WorkerPool, figures: ServerFigures, options
     });
     request.on("end", () => {
       if (!open) return;
-      pool.send(formOf(request.headers["content-type"]), chunks, (reply) => {
-        release();
-        figures.answered(reply.status, (performance.now() - fromMs) / 1000);
-        answer(response, reply);
+      pool.send({
+        form: formOf(request.headers["content-type"]),
+        body: chunks,
+        answer: (reply) => {
+          release();
+          figures.answered(reply.status, (performance.now() - fromMs) / 1000);
+          answer(response, reply);
+        },
       });
     });
   }

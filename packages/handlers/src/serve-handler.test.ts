@@ -125,7 +125,12 @@ describe("a served handler", () => {
   test("ends a worker that loops, and goes on with another", async () => {
     const { url } = await serve({ stageTimeoutMs: 200, requestTimeoutMs: 500 });
     const client = createHandlerClient({ url });
-    expect(told(await client.post(["loop"]))).toEqual(["timed-out"]);
+    const loops = client.post(["loop"]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // They come while it loops, and are not its business.
+    const others = client.postMany([[1], [2], [3]]);
+    expect(told(await loops)).toEqual(["timed-out"]);
+    expect((await others).map(told)).toEqual([[2], [4], [6]]);
     expect(told(await client.post([1]))).toEqual([2]);
   });
 
@@ -195,6 +200,7 @@ describe("what is refused", () => {
       (e: unknown) => e,
     );
     expect(String(none)).toContain("processRequest is not a function");
+    await expect(serve({ path: fixture("endless"), loadTimeoutMs: 1500 })).rejects.toThrow("within 1500 ms");
     const { url } = await serve();
     await expect(serve({ port: Number(new URL(url).port) })).rejects.toThrow("nothing can listen there");
   });

@@ -37,16 +37,14 @@ export async function serveHandler(options: ServeHandlerOptions): Promise<Handle
   const { host, port, path, token, insecure, workers } = checked;
   checkExposure(host, token, insecure);
   const { maxBatchSize, maxQueueMs, stageTimeoutMs, maxItems } = checked;
-  const pool = await WorkerPool.start(
-    {
-      workers,
-      requestTimeoutMs: checked.requestTimeoutMs,
-      maxHeapMiB: checked.maxHeapMiB,
-      log: checked.log,
-      settings: { path: resolve(path), maxBatchSize, maxQueueMs, stageTimeoutMs, maxItems },
-    },
-    checked.loadTimeoutMs,
-  );
+  const pool = await WorkerPool.start({
+    workers,
+    requestTimeoutMs: checked.requestTimeoutMs,
+    loadTimeoutMs: checked.loadTimeoutMs,
+    maxHeapMiB: checked.maxHeapMiB,
+    log: checked.log,
+    settings: { path: resolve(path), maxBatchSize, maxQueueMs, stageTimeoutMs, maxItems },
+  });
   try {
     const figures = new ServerFigures(pool);
     const requests = createRequests(pool, figures, checked);

@@ -4,8 +4,8 @@ import type { BatchFigures } from "./pipeline.ts";
 const STAGES = ["queue", "process_request", "run_inference", "process_response"] as const;
 type Stage = (typeof STAGES)[number];
 
-/** Items, and items that failed. */
-const COUNTERS = 2;
+/** Items, items that failed, and bundles of requests that were taken. */
+const COUNTERS = 3;
 
 /**
  * What a worker counts, in shared memory: a scrape does not wait for a worker that computes, and what was counted
@@ -43,6 +43,15 @@ export class WorkerFigures {
   /** Those of them that failed. */
   get failed(): number {
     return this.#counters[1]!;
+  }
+
+  /** How many bundles of requests the thread has begun with: what came after them when it died can go to another. */
+  get bundles(): number {
+    return this.#counters[2]!;
+  }
+
+  set bundles(count: number) {
+    this.#counters[2] = count;
   }
 
   count(batch: BatchFigures): void {

@@ -1,10 +1,11 @@
 import { StrainflowError } from "@strainflow/series";
-import { type BodyForm, errorReply, type Reply } from "./body.ts";
-import { HandlerThread, type ThreadOptions } from "./handler-thread.ts";
+import { errorReply } from "./body.ts";
+import { HandlerThread, type Posted, type ThreadEnd, type ThreadOptions } from "./handler-thread.ts";
 import { WorkerFigures } from "./worker-figures.ts";
 import type { WorkerSettings } from "./worker-messages.ts";
 
-export interface PoolOptions extends Pick<ThreadOptions, "requestTimeoutMs" | "maxHeapMiB"> {
+export interface PoolOptions
+  extends Pick<ThreadOptions, "requestTimeoutMs" | "loadTimeoutMs" | "maxHeapMiB"> {
   readonly workers: number;
   readonly settings: Omit<WorkerSettings, "worker" | "figures">;
   /** Told what happens to workers. */
@@ -48,18 +49,13 @@ export class WorkerPool {
   }
 
   /** @throws `handler-not-loaded` */
-  static async start(options: PoolOptions, loadTimeoutMs: number): Promise<WorkerPool> {
+  static async start(options: PoolOptions): Promise<WorkerPool> {
     const pool = new WorkerPool(options);
-    const late = setTimeout(() => {
-      pool.#notLoaded ??= `it was not loaded within ${loadTimeoutMs} ms`;
-      pool.#changed();
-    }, loadTimeoutMs);
     await new Promise<void>((resolve) => {
       pool.#changed = () => {
         if (pool.ready === options.workers || pool.#notLoaded !== undefined) resolve();
       };
     });
-    clearTimeout(late);
     if (pool.#notLoaded === undefined) return pool;
     await pool.close(0);
     throw new StrainflowError("handler-not-loaded", `${options.settings.path}: ${pool.#notLoaded}`, {
@@ -90,11 +86,11 @@ export class WorkerPool {
     }));
   }
 
-  send(form: BodyForm, body: readonly Uint8Array[], answer: (reply: Reply) => void): void {
+  send(posted: Posted): void {
     const thread = this.#leastBusy();
     if (thread === undefined)
-      answer(errorReply(503, "worker-lost", "no worker is left: the handler died too often"));
-    else thread.send(form, body, answer);
+      posted.answer(errorReply(503, "worker-lost", "no worker is left: the handler died too often"));
+    else thread.send(posted);
   }
 
   /** Ends the workers: those that have nothing to do at once, the others after `drainMs`. */
@@ -134,26 +130,39 @@ export class WorkerPool {
   }
 
   #start(worker: number): void {
-    const { requestTimeoutMs, maxHeapMiB, settings, log } = this.#options;
+    const { requestTimeoutMs, loadTimeoutMs, maxHeapMiB, settings } = this.#options;
     const place = this.#places[worker]!;
     place.thread = new HandlerThread({
       requestTimeoutMs,
+      loadTimeoutMs,
       maxHeapMiB,
       settings: { ...settings, worker, figures: place.memory },
       onLoaded: () => this.#changed(),
-      onGone: (reason, loaded) => {
-        place.thread = undefined;
-        if (!loaded) this.#notLoaded ??= reason ?? "it ended";
-        if (!this.#closing && reason !== undefined) {
-          place.lost++;
-          const nowMs = performance.now();
-          place.deaths = [...place.deaths.filter((at) => nowMs - at < DEATHS_WINDOW_MS), nowMs];
-          const again = place.deaths.length <= MAX_DEATHS;
-          log(`worker ${worker} is gone: ${reason}; ${again ? "another is started" : "it died too often"}`);
-          if (again) this.#start(worker);
-        }
-        this.#changed();
-      },
+      figures: place.figures,
+      onGone: (end) => this.#gone(worker, end),
     });
+  }
+
+  #gone(worker: number, { reason, loaded, untouched }: ThreadEnd): void {
+    const place = this.#places[worker]!;
+    place.thread = undefined;
+    if (!loaded) this.#notLoaded ??= reason ?? "it ended";
+    if (!this.#closing && reason !== undefined) {
+      place.lost++;
+      const nowMs = performance.now();
+      place.deaths = [...place.deaths.filter((at) => nowMs - at < DEATHS_WINDOW_MS), nowMs];
+      const again = place.deaths.length <= MAX_DEATHS;
+      this.#options.log(
+        `worker ${worker} is gone: ${reason}; ${again ? "another is started" : "it died too often"}`,
+      );
+      if (again) this.#start(worker);
+    }
+    for (const posted of untouched)
+      if (this.#closing) posted.answer(errorReply(503, "overloaded", "the server is closing"));
+      // What could not be loaded once may never be: nobody is to wait for it.
+      else if (!loaded && this.ready === 0)
+        posted.answer(errorReply(503, "worker-lost", "no worker could be started for this request"));
+      else this.send(posted);
+    this.#changed();
   }
 }

@@ -91,6 +91,7 @@ async function main(): Promise<void> {
       port.close();
       return;
     }
+    figures.bundles++;
     let at = 0;
     for (const request of message.requests) {
       take(handler, pipeline, request, new Uint8Array(message.buffer, at, request.size));

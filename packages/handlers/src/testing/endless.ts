@@ -1,0 +1,4 @@
+/** Is never loaded. */
+export default (): never => {
+  for (;;);
+};
