@@ -116,6 +116,38 @@ describe("faults that Triton's users have reported", () => {
     await silent.ended;
   });
 
+  it("#7119: a sequence goes on where it was on another server, with the values of one that stayed", async () => {
+    const options = { only: ["sum"], handOver: true };
+    const servers = await Promise.all([startSubject("embedded", options), startSubject("embedded", options)]);
+    const [from, to] = servers.map(({ grpc }) => new RawGrpc(grpc));
+    const [fromState, toState] = servers.map(
+      ({ http }) => `${http}/v2/strainflow/models/sum/sequences/7119/state`,
+    );
+    if (!from || !to || !fromState || !toState) throw new Error("two servers are needed");
+    try {
+      const stays: number[] = [];
+      const moves: number[] = [];
+      for (let i = 0; i < 20; i++) {
+        const flags = { start: i === 0, end: i === 19 };
+        stays.push(...floats(await client.infer(update("sum", 7119n, i / 7, flags)), "total"));
+        if (i === 10) {
+          const state = await fetch(fromState);
+          const header = state.headers.get("inference-header-content-length") ?? "";
+          const headers = { "inference-header-content-length": header };
+          expect((await fetch(toState, { method: "PUT", headers, body: await state.blob() })).status).toBe(
+            200,
+          );
+          expect((await fetch(fromState, { method: "DELETE" })).status).toBe(200);
+        }
+        moves.push(...floats(await (i < 10 ? from : to).infer(update("sum", 7119n, i / 7, flags)), "total"));
+      }
+      expect(moves).toEqual(stays);
+    } finally {
+      for (const one of [from, to]) one.close();
+      for (const server of servers) await server.stop();
+    }
+  });
+
   it("a slot that a lost client held is free for the next, whatever the idle time", async () => {
     for (let i = 0; i < 50; i++) {
       const doomed = new RawGrpc(running.grpc);

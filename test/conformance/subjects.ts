@@ -12,11 +12,13 @@ export interface SubjectOptions {
   readonly only?: readonly string[];
   /** Whether clients may load and unload. Default true. */
   readonly controlled?: boolean;
+  /** Whether ours hands over states of sequences. Default false. */
+  readonly handOver?: boolean;
 }
 
 /** Starts one of the two servers. */
 export async function startSubject(name: ServerName, options: SubjectOptions = {}): Promise<Running> {
-  const { only, controlled = true } = options;
+  const { only, controlled = true, handOver = false } = options;
   const models = TWINS.filter((twin) => only?.includes(twin.name) ?? true);
   const repository = await writeTwins(name === "triton" ? "python" : "onnx", models);
   if (name === "triton") {
@@ -35,6 +37,7 @@ export async function startSubject(name: ServerName, options: SubjectOptions = {
   }
   const server = await createServer({
     repository: repository.path,
+    handOver,
     ...(controlled ? { modelControl: "explicit" as const, startupModels: ["*"] } : {}),
   });
   return {

@@ -16,6 +16,10 @@ export interface ComputeModel {
     wanted: readonly string[],
     rows: StepRun["rows"],
   ): Promise<Readonly<Record<string, Tensor>>>;
+  /** Copies of a sequence's states, under the names of the inputs that they go into. */
+  save(state: number): readonly MovedTensor[];
+  /** Puts states into their places. @throws if they are not this model's */
+  restore(state: number, tensors: readonly MovedTensor[]): void;
   /** The state of a sequence is not needed again. */
   forget(state: number): void;
   release(): Promise<void>;

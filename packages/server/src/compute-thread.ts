@@ -105,6 +105,26 @@ export class ComputeThread {
     );
   }
 
+  /** Copies of a sequence's states, behind what was sent before this. `done` is called once, later. */
+  save(model: number, state: number, done: TaskDone): void {
+    this.#ask(done, (task) => ({ type: "save", task, model, state }));
+  }
+
+  /** Puts states in, before what is sent after this. `done` is called once, later. */
+  restore(model: number, state: number, tensors: readonly MovedTensor[], done: TaskDone): void {
+    this.#ask(done, (task) => ({ type: "restore", task, model, state, tensors }));
+  }
+
+  #ask(done: TaskDone, message: (task: number) => ToWorker): void {
+    if (this.#state !== "running") {
+      queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
+      return;
+    }
+    const task = ++this.#task;
+    this.#tasks.set(task, done);
+    this.#send(message(task));
+  }
+
   forget(state: number): void {
     if (this.#state === "running") this.#send({ type: "forget", state });
   }

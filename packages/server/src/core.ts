@@ -38,6 +38,8 @@ export interface CoreOptions {
   readonly log: ServerLog;
   readonly tracer: Tracer;
   readonly sharedMemory: SharedMemory;
+  /** Whether sequences' states may be asked for and put in. */
+  readonly handOver: boolean;
 }
 
 /** A request for a model by name, on its way in. */
@@ -58,18 +60,20 @@ export class Core {
   readonly log: ServerLog;
   readonly tracer: Tracer;
   readonly sharedMemory: SharedMemory;
+  readonly handOver: boolean;
   readonly #encoders = new WeakMap<Model, ResponseEncoder>();
   /** The server is closing: not ready any more, though open streams may go on. */
   closing = false;
   /** New requests are refused. */
   refusing = false;
 
-  constructor({ registry, repository, log, tracer, sharedMemory }: CoreOptions) {
+  constructor({ registry, repository, log, tracer, sharedMemory, handOver }: CoreOptions) {
     this.registry = registry;
     this.repository = repository;
     this.log = log;
     this.tracer = tracer;
     this.sharedMemory = sharedMemory;
+    this.handOver = handOver;
   }
 
   get ready(): boolean {

@@ -64,8 +64,8 @@ export class EnsembleScheduler implements Scheduler {
     this.#sweepAt = Math.max(64, 2 * this.#begun.size);
   }
 
-  /** Once its models have taken the request. */
-  #note({ id, start, end }: SequencePlace): void {
+  /** Its models have taken the request, or a sequence that comes from elsewhere. */
+  note({ id, start, end }: SequencePlace): void {
     if (end) this.#begun.delete(sequenceKey(id));
     else if (start) this.#begun.add(sequenceKey(id));
     if (this.#begun.size > this.#sweepAt) this.#sweep();
@@ -80,7 +80,7 @@ export class EnsembleScheduler implements Scheduler {
       for (const ticket of tickets) ticket.abandon();
       throw asRefusal(error).inEnsemble(name);
     }
-    if (place !== undefined && this.#stateful.length > 0) this.#note(place);
+    if (place !== undefined && this.#stateful.length > 0) this.note(place);
     let passage: Passage | undefined;
     return {
       run: (inputs, wanted, done) => {

@@ -86,7 +86,7 @@ function queries(core: Core): AnyEndpoint[] {
   return [
     endpoint(unary(method.serverLive, () => ({ live: true }))),
     endpoint(unary(method.serverReady, () => ({ ready: core.ready }))),
-    endpoint(unary(method.serverMetadata, () => serverMetadata())),
+    endpoint(unary(method.serverMetadata, () => serverMetadata(core.handOver))),
     endpoint(
       unary(method.modelReady, ({ name, version }) => ({ ready: modelReady(registry, name, version) })),
     ),

@@ -16,7 +16,7 @@ export interface InferTarget {
   readonly maxMessageSize: number;
 }
 
-const HEADER = "inference-header-content-length";
+export const HEADER = "inference-header-content-length";
 const IN_BINARY = { binary: true, byOutput: new Map<string, boolean>() };
 
 /** Answers `…/infer`. @throws Refusal for what is refused before it runs */
@@ -62,7 +62,7 @@ export async function serveInfer(
 }
 
 /** Bytes of JSON at the beginning of a body; 0: none, the body is one input's bytes. @throws Refusal */
-function headerSize(request: IncomingMessage, size: number): number {
+export function headerSize(request: IncomingMessage, size: number): number {
   const given = request.headers[HEADER];
   if (typeof given !== "string") return size;
   // As in Triton, a word reads as 0.

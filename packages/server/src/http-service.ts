@@ -10,6 +10,7 @@ import type { Core } from "./core.ts";
 import { readBody } from "./http-body.ts";
 import { control } from "./http-control.ts";
 import { serveGenerate } from "./http-generate.ts";
+import { handOverTarget, serveHandOver } from "./http-hand-over.ts";
 import { JSON_STYLE, toNumbers } from "./http-json.ts";
 import { admitted, listen } from "./http-listen.ts";
 import { refuse, sendJson } from "./http-refuse.ts";
@@ -57,7 +58,7 @@ const POSTED: ReadonlySet<string> = new Set(["infer", "generate", "generate_stre
 
 /** What a path is answered with to a GET. Stats of all models are not those of a model named `stats`. */
 const GET_PATHS: Readonly<Record<string, (core: Core) => readonly [number, JsonValue?]>> = {
-  "/v2": () => [200, { ...serverMetadata() } as JsonValue],
+  "/v2": (core) => [200, { ...serverMetadata(core.handOver) } as JsonValue],
   "/v2/health/live": () => [200],
   "/v2/health/ready": (core) => (core.ready ? [200] : [400, { error: "Server not ready" }]),
   "/v2/models/stats": (core) => [200, statistics(core, "", "")],
@@ -73,6 +74,12 @@ async function route(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const handed = handOverTarget(request.url ?? "/");
+  if (handed !== undefined && ["GET", "PUT", "DELETE"].includes(request.method ?? "")) {
+    if (admitted(options.access, request.headers.authorization, "admin", response))
+      await serveHandOver(core, handed, options.maxMessageSize, request, response);
+    return;
+  }
   const path = pathOf(request.url ?? "/");
   const wrongMethod = (): void => answer(response, 405, { error: "Method Not Allowed" });
   const { method } = request;

@@ -90,7 +90,8 @@ async function stateSpec(
   const elements = elementCountOf(shape);
   if (elements === undefined || datatype === "BF16")
     throw notLoadable(config.name, `${what} of ${datatype} [${dims}] cannot be held`);
-  const spec = { input: state.inputName, output: state.outputName, datatype, shape };
+  const anySize = state.dims.some((size) => size < 0n);
+  const spec = { input: state.inputName, output: state.outputName, datatype, shape, anySize };
   const initial = state.initialState[0];
   if (initial === undefined) return spec;
   const initialDims = initial.dims.map((size) => (size < 0n ? 1 : Number(size)));

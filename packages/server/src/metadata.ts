@@ -12,7 +12,7 @@ import { invalid } from "./refusal.ts";
 /** This package's version, and not Triton's: a client that asks learns whom it talks to. */
 const VERSION = "0.1.0";
 
-export function serverMetadata(): MessageInitShape<typeof ServerMetadataResponseSchema> {
+export function serverMetadata(handOver: boolean): MessageInitShape<typeof ServerMetadataResponseSchema> {
   return {
     name: "strainflow",
     version: VERSION,
@@ -29,9 +29,13 @@ export function serverMetadata(): MessageInitShape<typeof ServerMetadataResponse
       "statistics",
       "trace",
       "logging",
+      ...(handOver ? [HAND_OVER] : []),
     ],
   };
 }
+
+/** How metadata names the extension by which sequences' states are handed over. */
+const HAND_OVER = "strainflow_sequence_state";
 
 /** An unknown model is not ready; asking for it is no error. @throws Refusal (INVALID_ARGUMENT) for a bad version */
 export function modelReady(registry: ModelRegistry, name: string, version: string): boolean {

@@ -24,6 +24,9 @@ import { Statistics } from "./statistics.ts";
 import { warmUp } from "./warm-up.ts";
 import type { LoadSpec } from "./worker-messages.ts";
 
+/** Of one model: what a hundred thousand take is tens of megabytes, their states apart. */
+const MAX_SEQUENCES = 100_000;
+
 export interface LoadOptions {
   /** Threads for stateless models, and at most as many again for sequences. */
   readonly workers: number;
@@ -32,6 +35,8 @@ export interface LoadOptions {
   readonly cache?: ResponseCache;
   /** Instances run by turns. */
   readonly limiter?: RateLimiter;
+  /** Of each model, before no more are taken. Default 100 000. */
+  readonly maxSequences?: number;
 }
 
 /**
@@ -197,6 +202,7 @@ export class ModelLoader {
       homes,
       slots: slotsOf(spec.config, instances),
       instances,
+      maxSequences: this.#options.maxSequences ?? MAX_SEQUENCES,
       ...(sharing === undefined ? {} : { batching: sharing }),
       idleMs: idleMsOf(spec.config),
       controls,

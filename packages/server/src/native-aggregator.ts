@@ -1,6 +1,8 @@
 import { Tensor } from "onnxruntime-node";
 import type { ComputeModel } from "./compute-model.ts";
-import type { GraphTensor, LoadSpec, StepRun } from "./worker-messages.ts";
+import { elementCountOf } from "./datatypes.ts";
+import { putStates } from "./put-states.ts";
+import type { GraphTensor, LoadSpec, MovedTensor, StateSpec, StepRun } from "./worker-messages.ts";
 
 /** All sizes of an online average. */
 interface Averaging {
@@ -15,6 +17,7 @@ interface Averaging {
   readonly numUpdates: number;
   /** Newest samples of each kernel that are left out. */
   readonly offset: number;
+  readonly state: StateSpec;
 }
 
 /**
@@ -60,6 +63,9 @@ export function createNativeAggregator(spec: LoadSpec): ComputeModel {
     batchSize,
     numUpdates,
     offset,
+    // However the configuration lays them out, these are its numbers.
+    state:
+      elementCountOf(state.shape) === channels * waiting ? state : { ...state, shape: [channels, waiting] },
   });
 }
 
@@ -119,6 +125,20 @@ class NativeAggregator implements ComputeModel {
         for (let i = 0; i < updateSize; i++) sums[to + i] = (sums[to + i] ?? 0) + (update[from + i] ?? 0);
       }
     return sums;
+  }
+
+  /** In float64, as it is kept. */
+  save(state: number): readonly MovedTensor[] {
+    const { channels, numUpdates, updateSize, state: spec } = this.#sizes;
+    const held = this.#held.get(state) ?? new Float64Array(channels * (numUpdates - 1) * updateSize);
+    return [
+      { name: spec.input, datatype: "FP64", shape: spec.shape, buffer: Float64Array.from(held).buffer },
+    ];
+  }
+
+  restore(state: number, tensors: readonly MovedTensor[]): void {
+    for (const { buffer } of putStates([this.#sizes.state], tensors, "FP64"))
+      this.#held.set(state, new Float64Array(buffer));
   }
 
   forget(state: number): void {

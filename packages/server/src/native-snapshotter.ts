@@ -1,6 +1,7 @@
 import { Tensor } from "onnxruntime-node";
 import type { ComputeModel } from "./compute-model.ts";
-import type { GraphTensor, LoadSpec, StepRun } from "./worker-messages.ts";
+import { putStates } from "./put-states.ts";
+import type { GraphTensor, LoadSpec, MovedTensor, StateSpec, StepRun } from "./worker-messages.ts";
 
 interface Group {
   readonly name: string;
@@ -47,7 +48,7 @@ export function createNativeSnapshotter(spec: LoadSpec): ComputeModel {
     channels,
     snapshotSize,
     stride,
-    initial: state.initial,
+    state,
   });
 }
 
@@ -57,7 +58,7 @@ interface Snapshotting {
   readonly channels: number;
   readonly snapshotSize: number;
   readonly stride: (updateSize: number) => number;
-  readonly initial: Uint8Array | undefined;
+  readonly state: StateSpec;
 }
 
 class NativeSnapshotter implements ComputeModel {
@@ -132,10 +133,21 @@ class NativeSnapshotter implements ComputeModel {
   }
 
   #initial(): Float32Array {
-    const { channels, snapshotSize, initial } = this.#shape;
+    const { channels, snapshotSize, state: spec } = this.#shape;
     const state = new Float32Array(channels * snapshotSize);
-    if (initial !== undefined) new Uint8Array(state.buffer).set(initial);
+    if (spec.initial !== undefined) new Uint8Array(state.buffer).set(spec.initial);
     return state;
+  }
+
+  save(state: number): readonly MovedTensor[] {
+    const held = this.#held.get(state) ?? this.#initial();
+    const { input: name, shape } = this.#shape.state;
+    return [{ name, datatype: "FP32", shape, buffer: Float32Array.from(held).buffer }];
+  }
+
+  restore(state: number, tensors: readonly MovedTensor[]): void {
+    for (const { buffer } of putStates([this.#shape.state], tensors))
+      this.#held.set(state, new Float32Array(buffer));
   }
 
   forget(state: number): void {

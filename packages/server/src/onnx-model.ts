@@ -1,8 +1,9 @@
 import { InferenceSession, type Tensor } from "onnxruntime-node";
-import { type ComputeModel, cloneTensor, datatypeOfOrt, toOrt } from "./compute-model.ts";
+import { type ComputeModel, cloneTensor, datatypeOfOrt, fromOrt, toOrt } from "./compute-model.ts";
 import { ELEMENT_SIZE } from "./datatypes.ts";
+import { putStates } from "./put-states.ts";
 import { joinRows, rowOf, splitRows } from "./state-rows.ts";
-import type { GraphTensor, LoadSpec, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
+import type { GraphTensor, LoadSpec, MovedTensor, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
 
 /** Loads an ONNX file. Graph and states are checked against each other by the loader, which knows the configuration. */
 export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
@@ -70,6 +71,19 @@ class OnnxModel implements ComputeModel {
   #before(row: StateRow | null): readonly Tensor[] {
     const held = row === null || row.start ? undefined : this.#held.get(row.state);
     return held ?? this.#states.map(initialState);
+  }
+
+  save(state: number): readonly MovedTensor[] {
+    const held = this.#held.get(state) ?? this.#states.map(initialState);
+    return this.#states.map(({ input }, at) => fromOrt(input, cloneTensor(rowOf(held, at))));
+  }
+
+  restore(state: number, tensors: readonly MovedTensor[]): void {
+    const given = putStates(this.#states, tensors);
+    this.#held.set(
+      state,
+      given.map(({ datatype, shape, buffer }) => toOrt(datatype, shape, buffer)),
+    );
   }
 
   forget(state: number): void {

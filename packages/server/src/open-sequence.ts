@@ -53,3 +53,20 @@ export function nextWork(sequence: OpenSequence): { readonly turn: Turn; readonl
   const [turn] = sequence.turns;
   return turn?.work === undefined || turn.givenUp ? undefined : { turn, work: turn.work };
 }
+
+let lastState = 0;
+
+export function openSequence(key: string, thread: ComputeThread | undefined): OpenSequence {
+  return {
+    key,
+    state: ++lastState,
+    thread,
+    turns: [],
+    running: 0,
+    slot: undefined,
+    startDue: false,
+    owner: undefined,
+    released: false,
+    timer: undefined,
+  };
+}

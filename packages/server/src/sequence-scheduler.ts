@@ -1,11 +1,12 @@
 import type { ComputeThread } from "./compute-thread.ts";
 import { nowNs } from "./monotonic.ts";
-import { nextWork, type OpenSequence, type Turn } from "./open-sequence.ts";
+import { nextWork, type OpenSequence, openSequence, type Turn } from "./open-sequence.ts";
 import { cancelled, invalid, Refusal } from "./refusal.ts";
 import type { Scheduler, SequencePlace, Ticket } from "./scheduler.ts";
 import type { SchedulingClock } from "./scheduling-clock.ts";
 import type { SequenceBatching } from "./sequence-batching.ts";
 import type { ControlInputs } from "./sequence-controls.ts";
+import { SequenceHandOver } from "./sequence-hand-over.ts";
 import { type SequenceHomes, sequenceKey } from "./sequence-homes.ts";
 import { SequenceLane } from "./sequence-lane.ts";
 import type { SequenceOwner } from "./sequence-owner.ts";
@@ -21,6 +22,8 @@ export interface SequenceOptions {
   /** Sequences that run at a time; more of them wait in a backlog. */
   readonly slots: number;
   readonly instances: number;
+  /** Sequences that hold a slot or wait for one, before no more are taken. */
+  readonly maxSequences: number;
   /** Where sequences share batches. */
   readonly batching?: SequenceBatching;
   /** Default: the system's. */
@@ -31,8 +34,6 @@ export interface SequenceOptions {
   readonly statistics: Statistics;
   readonly log: (message: string) => void;
 }
-
-let lastState = 0;
 
 /**
  * Triton's sequence batcher with implicit state: a sequence holds a slot from its START to its END or until it has been
@@ -47,10 +48,19 @@ export class SequenceScheduler implements Scheduler {
   #backlog: OpenSequence[] = [];
   readonly #slots: SequenceSlots;
   readonly #runner: SequenceRunner;
+  /** States out of it and into it. */
+  readonly handOver: SequenceHandOver;
 
   constructor(options: SequenceOptions) {
     this.#options = options;
     this.#runner = new SequenceRunner(options);
+    this.handOver = new SequenceHandOver(options, {
+      find: (key) => this.#open.get(key),
+      begin: (key, id) => (this.#slots.full ? undefined : this.#begin(key, id)),
+      advance: (sequence) => this.#advance(sequence),
+      fail: (sequence, why) => this.#fail([sequence], why),
+      release: (sequence) => this.#release(sequence),
+    });
     const { slots, instances, batching } = options;
     this.#slots = new SequenceSlots(
       slots,
@@ -91,7 +101,7 @@ export class SequenceScheduler implements Scheduler {
       throw invalid(
         `inference request for sequence ${place.id} to model '${name}' must specify the START flag on the first request of the sequence`,
       );
-    if (sequence === undefined) sequence = this.#begin(key);
+    if (sequence === undefined) sequence = this.#begin(key, place.id);
     else if (place.start) log(`model '${name}': sequence ${place.id} starts again without having ended`);
     const turn: Turn = { place, queuedNs: nowNs(), givenUp: false, gone: false };
     sequence.turns.push(turn);
@@ -117,24 +127,25 @@ export class SequenceScheduler implements Scheduler {
 
   /** A stream is lost that was the last to send to these: they end here. */
   release(owner: SequenceOwner): void {
-    for (const sequence of [...this.#live]) {
-      if (sequence.owner !== owner) continue;
-      sequence.released = true;
-      if (this.#open.get(sequence.key) === sequence) this.#open.delete(sequence.key);
-      this.#advance(sequence);
-    }
+    for (const sequence of [...this.#live]) if (sequence.owner === owner) this.#release(sequence);
+  }
+
+  #release(sequence: OpenSequence): void {
+    sequence.released = true;
+    if (this.#open.get(sequence.key) === sequence) this.#open.delete(sequence.key);
+    this.#advance(sequence);
   }
 
   /** A thread died: its sequences have to start again. Those that waited for a slot had nothing to lose. */
   lose(thread: ComputeThread): void {
     const { name } = this.#options;
-    const victims = [...this.#live].filter(
-      (sequence) => sequence.thread === thread && sequence.slot !== undefined,
+    this.#fail(
+      [...this.#live].filter((sequence) => sequence.thread === thread && sequence.slot !== undefined),
+      new Refusal("UNAVAILABLE", `the state of this sequence of model '${name}' was lost; start it again`),
     );
-    const why = new Refusal(
-      "UNAVAILABLE",
-      `the state of this sequence of model '${name}' was lost; start it again`,
-    );
+  }
+
+  #fail(victims: readonly OpenSequence[], why: Refusal): void {
     // All at once: a slot that becomes free starts a batch, and none of these may be in it.
     const turns = victims.flatMap((sequence) => sequence.turns);
     for (const sequence of victims) {
@@ -144,24 +155,19 @@ export class SequenceScheduler implements Scheduler {
     for (const sequence of victims) this.#drop(sequence);
     for (const turn of turns) {
       turn.gone = true;
+      turn.errand?.(why);
       this.#refuse(turn, why);
     }
   }
 
-  #begin(key: string): OpenSequence {
-    const { homes, batching } = this.#options;
-    const sequence: OpenSequence = {
-      key,
-      state: ++lastState,
-      thread: batching === undefined ? homes.enter(key) : undefined,
-      turns: [],
-      running: 0,
-      slot: undefined,
-      startDue: false,
-      owner: undefined,
-      released: false,
-      timer: undefined,
-    };
+  #begin(key: string, id: bigint | string): OpenSequence {
+    const { name, homes, batching, maxSequences } = this.#options;
+    if (this.#live.size >= maxSequences)
+      throw new Refusal(
+        "UNAVAILABLE",
+        `inference request for sequence ${id} to model '${name}': ${maxSequences} sequences are open, and no more are taken`,
+      );
+    const sequence = openSequence(key, batching === undefined ? homes.enter(key) : undefined);
     this.#open.set(key, sequence);
     this.#live.add(sequence);
     if (!this.#seat(sequence)) this.#backlog.push(sequence);
@@ -211,6 +217,11 @@ export class SequenceScheduler implements Scheduler {
     if (slot === undefined || !this.#live.has(sequence)) return;
     for (;;) {
       const turn = sequence.turns[0];
+      if (turn?.errand !== undefined) {
+        sequence.turns.shift();
+        turn.errand(undefined);
+        continue;
+      }
       if (turn === undefined || (turn.work === undefined && !turn.givenUp)) break;
       const next = nextWork(sequence);
       if (next !== undefined && slot.lane !== undefined) {

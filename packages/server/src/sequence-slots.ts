@@ -27,6 +27,10 @@ export class SequenceSlots {
     this.#makeLane = makeLane;
   }
 
+  get full(): boolean {
+    return this.#returned.length === 0 && this.#next === this.#count;
+  }
+
   take(): Slot | undefined {
     const returned = this.#returned.shift();
     if (returned !== undefined || this.#next === this.#count) return returned;

@@ -72,6 +72,11 @@ export interface ServerOptions {
   readonly tokens?: readonly AccessToken[];
   /** Serves an address that others reach to everybody who reaches it. Default false: it is refused. */
   readonly insecure?: boolean;
+  /**
+   * Clients may ask for a sequence's states, put them into this server or another one, and end sequences of others: under
+   * `/v2/strainflow/models/MODEL/sequences/ID/state`, by the role `admin`. Default false.
+   */
+  readonly handOver?: boolean;
   /** Keys of shared memory that clients may register begin with this. Default: any key, as in Triton. */
   readonly sharedMemoryPrefix?: string;
 }
@@ -146,7 +151,7 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     throw invalidOption("createServer", "rateLimit", rateLimit, "'off' or 'execution_count'");
   for (const [name, count] of Object.entries(rateLimitResources))
     whole(`rateLimitResources.${name}`, count, 0);
-  const { modelControl = "none", trace, sharedMemoryPrefix: prefix = "" } = options;
+  const { modelControl = "none", handOver = false, trace, sharedMemoryPrefix: prefix = "" } = options;
   if (!["none", "poll", "explicit"].includes(modelControl))
     throw invalidOption("createServer", "modelControl", modelControl, "'none', 'poll' or 'explicit'");
   const { tls: tlsFiles, tokens = [], insecure = false } = options;
@@ -171,7 +176,7 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
   });
   const { registry, threads } = loaded;
-  const core = new Core({ registry, repository: loaded.repository, log, tracer, sharedMemory });
+  const core = new Core({ registry, repository: loaded.repository, log, tracer, sharedMemory, handOver });
   const calls = new Set<{ lose(error: Error): void }>();
   const closeThreads = (): Promise<unknown> => {
     loaded.repository.close();

@@ -17,6 +17,8 @@ export interface StateSpec {
   readonly datatype: Datatype;
   /** With the batch dimension. */
   readonly shape: readonly number[];
+  /** It may take another shape of as many dimensions: the configuration leaves a size open. */
+  readonly anySize?: boolean;
   /** Row-major bytes of the first state; zeros when absent. */
   readonly initial?: Uint8Array;
 }
@@ -75,6 +77,16 @@ export type ToWorker =
       readonly tensors: readonly MovedTensor[];
       /** Names of the task's tensors that come back. */
       readonly wanted: readonly string[];
+    }
+  /** Answered with the states, as a task is. */
+  | { readonly type: "save"; readonly task: number; readonly model: number; readonly state: number }
+  /** Answered with nothing, as a task is. */
+  | {
+      readonly type: "restore";
+      readonly task: number;
+      readonly model: number;
+      readonly state: number;
+      readonly tensors: readonly MovedTensor[];
     }
   | { readonly type: "forget"; readonly state: number }
   | { readonly type: "unload"; readonly model: number }

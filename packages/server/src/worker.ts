@@ -31,6 +31,9 @@ async function handle(message: ToWorker): Promise<void> {
       return load(message.model, message.spec);
     case "run":
       return run(message);
+    case "save":
+    case "restore":
+      return handOver(message);
     case "forget":
       for (const model of models.values()) model.forget(message.state);
       return;
@@ -66,6 +69,21 @@ async function create(spec: LoadSpec): Promise<ComputeModel> {
       return createNativeAggregator(spec);
     case undefined:
       return loadOnnxModel(spec);
+  }
+}
+
+function handOver(message: Extract<ToWorker, { type: "save" | "restore" }>): void {
+  const { task, state } = message;
+  try {
+    const model = models.get(message.model);
+    if (model === undefined) throw new Error("the model is not loaded in this thread");
+    if (message.type === "restore") model.restore(state, message.tensors);
+    const tensors = message.type === "save" ? model.save(state) : [];
+    const ns = nowNs();
+    const transfer = tensors.map(({ buffer }) => buffer);
+    answer({ type: "done", task, tensors, marks: { beganNs: ns, runNs: ns, ranNs: ns } }, transfer);
+  } catch (error) {
+    answer({ type: "failed", task, step: 0, message: messageOf(error) });
   }
 }
 
