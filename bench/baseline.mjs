@@ -21,10 +21,14 @@ export async function writeBaseline(baseline) {
   await writeFile(file, `${JSON.stringify(baseline, null, 2)}\n`);
 }
 
-/** A baseline with what was measured now in it. What was not measured, or had no peer this time, stays. */
+/**
+ * A baseline with what was measured now in it. What was not measured, or had no peer this time, stays; a line with
+ * `baseline: false` is left out.
+ */
 export function updatedBaseline(baseline, lines) {
   const all = { ...baseline };
-  for (const { name, ratio } of lines) if (ratio !== null) all[name] = Number(ratio.toPrecision(3));
+  for (const { name, ratio, baseline: kept = true } of lines)
+    if (kept && ratio !== null) all[name] = Number(ratio.toPrecision(3));
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -13,6 +13,8 @@ export interface Line {
   readonly met: boolean | null;
   readonly samples: readonly Sample[];
   readonly note?: string;
+  /** `false`: not to be kept as a baseline. */
+  readonly baseline?: boolean;
 }
 export function median(values: readonly number[]): number;
 export function measurePairs(

@@ -73,6 +73,7 @@ describe("benchmarks: baseline", () => {
     const lines = [
       { name: "b", ratio: null },
       { name: "a", ratio: 1.23456 },
+      { name: "d", ratio: 1, baseline: false },
     ];
     expect(Object.entries(updatedBaseline(before, lines))).toEqual([
       ["a", 1.23],
