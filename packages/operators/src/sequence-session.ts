@@ -175,7 +175,7 @@ export function createSequenceSession(
       if (STATE_LOST.test(response.error.message)) return lost(response.error);
       return fail(response.error);
     }
-    if (due.start) begun = true;
+    if (due.start && due.id === sequenceId) begun = true;
     if (!entry.done) {
       entry.done = true;
       if (loss !== undefined) {
@@ -241,15 +241,11 @@ export function createSequenceSession(
     if (over) return;
     over = true;
     events.idle(true);
-    if (!farewell()) return events.finished();
-    parted = () => {
-      parted = () => undefined;
-      events.finished();
-    };
+    farewell(() => events.finished());
   }
 
-  /** @returns whether there was anything to say, so that `parted` will be told */
-  function farewell(): boolean {
+  /** `told`: when the last words are answered, if there are any, or their time is over. */
+  function farewell(told?: () => void): void {
     clearTimeout(retry);
     abandon();
     const last = abandoned.all();
@@ -259,15 +255,21 @@ export function createSequenceSession(
       call?.end();
     } catch {
       call?.cancel();
-      return false;
+      return told?.();
     }
-    const leaving = call;
     const limit = setTimeout(() => {
-      leaving?.cancel();
+      call?.cancel();
       parted();
     }, PARTING_MS);
-    limit.unref();
-    return last.length > 0;
+    const isAwaited = told !== undefined && last.length > 0;
+    // A process that waits for the end must live to see it.
+    if (!isAwaited) limit.unref();
+    parted = () => {
+      clearTimeout(limit);
+      parted = () => undefined;
+      if (isAwaited) told();
+    };
+    if (!isAwaited) told?.();
   }
 
   function fail(error: unknown): void {
