@@ -4,7 +4,7 @@ import { LatencyHistogram } from "./latency-histogram.ts";
 import type { Timing } from "./scheduler.ts";
 
 /** A number of durations and their sum. */
-export interface Durations {
+interface Durations {
   readonly count: number;
   readonly ns: number;
 }
