@@ -6,7 +6,10 @@ import { Pipeline, type PipelineOptions } from "./pipeline.ts";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function start(handler: Handler<never, never, never, unknown>, options: Partial<PipelineOptions> = {}) {
+function start<In, Batch, Item, Out>(
+  handler: Handler<In, Batch, Item, Out>,
+  options: Partial<PipelineOptions> = {},
+) {
   const pipeline = new Pipeline(completeHandler(handler, "test"), {
     maxBatchSize: 8,
     maxQueueMs: 0,
