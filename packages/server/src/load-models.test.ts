@@ -61,7 +61,11 @@ describe("a repository that cannot be served is refused with the reason", () => 
       "input 'x' is [4] by the configuration and [3] in the graph",
     ],
     ["a GPU", plain(`${io}\ninstance_group [ { kind: KIND_GPU } ]`), "KIND_GPU"],
-    ["no batch to fill", plain(`${io}\ndynamic_batching {}`), "max_batch_size"],
+    [
+      "a preferred batch where there are none",
+      plain(`${io}\ndynamic_batching { preferred_batch_size: [2] }`),
+      "dynamic batching preferred size must be <= max batch size",
+    ],
     [
       "a control that the graph lacks",
       [

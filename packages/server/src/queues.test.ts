@@ -120,6 +120,39 @@ priority_queue_policy { key: 1 value { max_queue_size: 1 } } priority_queue_poli
   });
 });
 
+describe("a queue of a model without a batch dimension", () => {
+  it("runs its requests one by one, as in Triton", async () => {
+    const repository = await tinyRepository([
+      scaler(
+        "single",
+        2,
+        `input [ { name: "x" data_type: TYPE_FP32 dims: [1] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]
+dynamic_batching { }`,
+        [1],
+      ),
+    ]);
+    const server = await createServer({ repository: repository.path, workers: 1, httpPort: false });
+    const client = new RawClient(server.grpcAddress);
+    const answers = await Promise.all(
+      [1, 2, 3].map((value) =>
+        client.infer({
+          modelName: "single",
+          inputs: [{ name: "x", datatype: "FP32", shape: [1n] }],
+          rawInputContents: [float32([value])],
+        }),
+      ),
+    );
+    expect(answers.map((answer) => floats(answer))).toEqual([[2], [4], [6]]);
+    const { modelStats } = await client.unary(GRPCInferenceService.method.modelStatistics, {
+      name: "single",
+    });
+    expect([modelStats[0]?.inferenceCount, modelStats[0]?.executionCount]).toEqual([3n, 3n]);
+    client.close();
+    await server.close();
+    await repository.remove();
+  });
+});
+
 describe("queues that are described wrongly", () => {
   it.each([
     ["preferred_batch_size: [5]", "dynamic batching preferred size must be <= max batch size for bad"],
