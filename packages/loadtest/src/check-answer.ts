@@ -77,7 +77,11 @@ function detached(outputs: Tensors): Tensors {
   return Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => {
       const { data } = tensor;
-      const copy = ArrayBuffer.isView(data) ? data.slice() : data.map((bytes) => bytes.slice());
+      // `slice` of a Buffer would be a view.
+      const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+      const numbers = (array: Exclude<typeof data, readonly Uint8Array[]>) =>
+        array instanceof Uint8Array ? own(array) : array.slice();
+      const copy = ArrayBuffer.isView(data) ? numbers(data) : data.map(own);
       return [name, { ...tensor, data: copy }];
     }),
   );

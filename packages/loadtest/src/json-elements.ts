@@ -48,7 +48,7 @@ export function tensorElements(
 }
 
 function fromBytes(datatype: Datatype, bytes: Uint8Array, where: string): TensorData {
-  if (datatype === "BYTES") return [bytes.slice()];
+  if (datatype === "BYTES") return [new Uint8Array(bytes)];
   const one = zeroElements(datatype, 1);
   const size = ArrayBuffer.isView(one) ? one.BYTES_PER_ELEMENT : 1;
   if (bytes.length % size !== 0)

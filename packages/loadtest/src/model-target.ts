@@ -9,6 +9,7 @@ import {
 import { type CheckChoice, createCheck } from "./check-answer.ts";
 import type { Tolerance } from "./compare-tensors.ts";
 import type { RequestData } from "./request-data.ts";
+import { createStreamPool } from "./stream-pool.ts";
 import { createStream } from "./stream-target.ts";
 import type { Outcome, Shot, Target } from "./target.ts";
 
@@ -52,11 +53,15 @@ function modelTarget(client: TritonClient, model: ServedModel, spec: ModelTarget
     ...(sequence === undefined ? {} : { sequence }),
   });
   if (spec.streaming) {
-    const stream = createStream(model, check, timeoutMs);
+    const pool = createStreamPool(() => createStream(model, check, timeoutMs));
     return {
-      send: (shot) => stream.send(requestOf(shot), shot),
+      async send(shot) {
+        const outcome = await pool.of(shot).send(requestOf(shot), shot);
+        pool.done(shot);
+        return outcome;
+      },
       close() {
-        stream.close();
+        pool.close();
         client.close();
       },
     };

@@ -57,7 +57,8 @@ export function parseNpy(bytes: Uint8Array, path: string): NpyArray {
   const left = bytes.length - begin - headerSize;
   if (!Number.isSafeInteger(count) || count * size !== left)
     throw inputError(`${path} says [${shape}] of ${kind}, ${count * size} bytes; it has ${left}`);
-  const data = bytes.slice(begin + headerSize);
+  // A copy, and aligned: `slice` of a Buffer would be a view.
+  const data = new Uint8Array(bytes.subarray(begin + headerSize));
   if (order === ">") for (let i = 0; i < data.length; i += size) data.subarray(i, i + size).reverse();
   return { datatype, shape, data: make(data.buffer) };
 }
