@@ -37,14 +37,18 @@ export function addHandlerFlags(command: Command): Command {
       "handler: how long a message may wait for others while it is free (default: 0)",
       flagValue.number,
     )
-    .option("--push-to <url>", "handler: a Pushgateway for its metrics")
-    .option("--push-interval <s>", "handler: seconds between pushes (default: 10)", flagValue.positive);
+    .option("--push-to <url>", "embedded, handler: a Pushgateway that gets the metrics")
+    .option(
+      "--push-interval <s>",
+      "embedded, handler: seconds between pushes (default: 10)",
+      flagValue.positive,
+    );
 }
 
 /** @throws `usage` where a flag is for handlers, and there is none */
 export function checkHandlerFlags(flags: HandlerFlags): void {
   if (flags.handler !== undefined) return;
-  const given = { "--batch-max": flags.batchMax, "--batch-wait": flags.batchWait, "--push-to": flags.pushTo };
+  const given = { "--batch-max": flags.batchMax, "--batch-wait": flags.batchWait };
   for (const [flag, value] of Object.entries(given))
     if (value !== undefined) throw new StrainflowError("usage", `${flag} is for --handler`);
 }

@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
 import { describeTriton, tritonHome } from "../../../test/support/real-triton.ts";
 import { exitCodes } from "./exit-code.ts";
+import { addHandlerFlags } from "./serve-handler.ts";
 import { addRuntimeFlags, checkRuntimeFlags, launchOptionsOf, type RuntimeFlags } from "./serve-runtime.ts";
 import { runCommand, startCommand } from "./testing/run-command.ts";
 
@@ -18,7 +19,7 @@ const processesWith = (word: string): string[] =>
     .filter((line) => line.includes(word));
 
 function options(...args: string[]): object {
-  const flags = addRuntimeFlags(new Command())
+  const flags = addHandlerFlags(addRuntimeFlags(new Command()))
     .exitOverride()
     .parse(args, { from: "user" })
     .opts<RuntimeFlags>();
@@ -102,12 +103,64 @@ describe("the flags of a runtime", () => {
   });
 });
 
+describe("flags of the embedded server", () => {
+  it("are passed on as its options", () => {
+    expect(
+      options(
+        ...[
+          "--model-control",
+          "explicit",
+          "--load",
+          "net",
+          "--load",
+          "*",
+          "--metrics-port",
+          "0",
+          "--hand-over",
+        ],
+        ...["--tls-cert", "c.pem", "--tls-key", "k.pem", "--tls-client-ca", "a.pem", "--token-file", "t"],
+        ...["--log-format", "json", "--push-to", "http://127.0.0.1:9091", "--push-interval", "2.5"],
+      ),
+    ).toEqual({
+      runtime: "embedded",
+      repository: "models",
+      modelControl: "explicit",
+      startupModels: ["net", "*"],
+      metricsPort: 0,
+      handOver: true,
+      tls: { certificate: "c.pem", key: "k.pem", clientAuthorities: "a.pem" },
+      tokenFile: "t",
+      logForm: "json",
+      pushMetrics: { url: "http://127.0.0.1:9091", intervalMs: 2500 },
+    });
+    expect(options("--model-control", "poll", "--poll", "0.5", "--no-metrics")).toEqual({
+      runtime: "embedded",
+      repository: "models",
+      modelControl: "poll",
+      pollMs: 500,
+      metricsPort: false,
+    });
+  });
+
+  it.each([
+    [["--load", "net"], "--load needs --model-control explicit"],
+    [["--poll", "1"], "--poll needs --model-control poll"],
+    [["--tls-cert", "c.pem"], "TLS needs --tls-cert and --tls-key"],
+    [["--push-interval", "1"], "--push-interval needs --push-to"],
+    [["--runtime", "triton", "--token-file", "t"], "--token-file is for --runtime embedded"],
+  ])("%j are refused", (args, message) => {
+    expect(() => options(...args)).toThrow(message);
+  });
+});
+
 it("an address that others reach is served only when that is said", () => {
   const flags: RuntimeFlags = { runtime: "embedded", metrics: true };
   for (const host of ["127.0.0.1", "127.1.2.3", "localhost", "::1"]) checkRuntimeFlags({ ...flags, host });
   for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.example.org"])
     expect(() => checkRuntimeFlags({ ...flags, host }), host).toThrow("--insecure");
   checkRuntimeFlags({ ...flags, host: "0.0.0.0", insecure: true });
+  for (const guard of [{ tokenFile: "t" }, { tlsClientCa: "a", tlsCert: "c", tlsKey: "k" }])
+    checkRuntimeFlags({ ...flags, ...guard, host: "0.0.0.0" });
   expect(options("--workers", "1")).not.toHaveProperty("insecure");
 });
 

@@ -3,14 +3,18 @@ import type { LaunchOptions } from "@strainflow/launch";
 import { StrainflowError } from "@strainflow/series";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { flagValue } from "./flag-values.ts";
+import {
+  addEmbeddedFlags,
+  checkEmbeddedFlags,
+  EMBEDDED_FLAGS,
+  type EmbeddedFlags,
+  embeddedOptionsOf,
+  isGuarded,
+} from "./serve-embedded.ts";
 
 /** Which server, and what only some of them take. */
-export interface RuntimeFlags {
+export interface RuntimeFlags extends EmbeddedFlags {
   readonly runtime: LaunchOptions["runtime"];
-  readonly workers?: number;
-  readonly insecure?: boolean;
-  readonly metricsPort?: number;
-  readonly metrics: boolean;
   readonly gpus?: readonly number[];
   readonly image?: string;
   readonly imageFolder?: string;
@@ -41,8 +45,7 @@ const CONTAINERS: readonly string[] = ["apptainer", "docker"];
 
 /** Flags of some runtimes only. `--no-metrics` is true by default, so it is looked at by itself. */
 const FOR: readonly (readonly [keyof RuntimeFlags, string, readonly string[]])[] = [
-  ["workers", "--workers", ["embedded"]],
-  ["metricsPort", "--metrics-port", TRITONS],
+  ...EMBEDDED_FLAGS.map(([name, flag]) => [name, flag, ["embedded"]] as const),
   ["gpus", "--gpus", TRITONS],
   ["executable", "--executable", TRITONS],
   ["serverArg", "--server-arg", TRITONS],
@@ -72,7 +75,7 @@ function gpuList(text: string): readonly number[] {
 
 /** Adds the flags that say which server runs, and how. */
 export function addRuntimeFlags(command: Command): Command {
-  return command
+  return addEmbeddedFlags(command)
     .addOption(
       new Option("--runtime <kind>", "embedded: ours; triton: one installed here; or a Triton in a container")
         .choices(["embedded", ...TRITONS])
@@ -103,10 +106,10 @@ export function addRuntimeFlags(command: Command): Command {
     )
     .option(
       "--metrics-port <port>",
-      "triton and containers: for Prometheus; 0 takes a free one (default: 8002)",
+      "for Prometheus; 0 takes a free one (default: 8002; embedded: a free one)",
       flagValue.port,
     )
-    .option("--no-metrics", "triton and containers: no metrics")
+    .option("--no-metrics", "no metrics")
     .option(
       "--server-arg <argument>",
       "triton and containers: one more argument for tritonserver; may be repeated",
@@ -122,13 +125,14 @@ export function addRuntimeFlags(command: Command): Command {
 /** @throws `usage` where a flag is not for this runtime, or one that it needs is missing */
 export function checkRuntimeFlags(flags: RuntimeFlags & { readonly host?: string }): void {
   const { runtime, host } = flags;
-  if (host !== undefined && !isLoopback(host) && flags.insecure !== true)
+  if (host !== undefined && !isLoopback(host) && flags.insecure !== true && !isGuarded(flags))
     throw usage(
       `--host ${host} is for all who reach this machine, and there is no password; say --insecure if they may use the models`,
     );
   for (const [name, flag, runtimes] of FOR)
     if (flags[name] !== undefined && !runtimes.includes(runtime))
       throw usage(`${flag} is for --runtime ${runtimes.join(" or ")}; this is ${runtime}`);
+  checkEmbeddedFlags(flags);
   if (CONTAINERS.includes(runtime) && flags.image === undefined)
     throw usage(
       `--runtime ${runtime} needs --image: ${runtime === "docker" ? "" : "docker://"}nvcr.io/nvidia/tritonserver:24.10-py3, for example`,
@@ -137,13 +141,12 @@ export function checkRuntimeFlags(flags: RuntimeFlags & { readonly host?: string
 
 /** What `launch` takes, of flags that were checked. */
 export function launchOptionsOf(flags: RuntimeFlags, common: Common): LaunchOptions {
-  const { runtime, workers, image = "", imageFolder, python, executable, engine, network, gpus, env } = flags;
+  const { runtime, image = "", imageFolder, python, executable, engine, network, gpus, env } = flags;
   if (runtime === "embedded")
     return {
       runtime,
       ...common,
-      ...(workers === undefined ? {} : { workers }),
-      ...(flags.insecure === undefined ? {} : { insecure: flags.insecure }),
+      ...embeddedOptionsOf(flags),
     };
   const triton = {
     ...common,

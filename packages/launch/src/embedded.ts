@@ -1,22 +1,35 @@
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { StrainflowError } from "@strainflow/series";
-import type { EmbeddedLaunch } from "./launch-options.ts";
+import type { EmbeddedLaunch, LaunchOptions } from "./launch-options.ts";
 import type { OwnCommand } from "./own-process.ts";
 import { portsOf } from "./server-place.ts";
 import type { ServerPlace } from "./server-process.ts";
 
 /** The command that runs the embedded server, on the ports that it had before where there was a before. */
 export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | undefined): OwnCommand {
-  const { repository, workers, insecure, host = "127.0.0.1", grpcPort = 0, httpPort = 0 } = options;
-  const ports = before === undefined ? { grpc: grpcPort, http: httpPort } : portsOf(before);
+  const { repository, host = "127.0.0.1", grpcPort = 0, httpPort = 0, metricsPort = 0 } = options;
+  const { workers, insecure, modelControl, startupModels, pollMs, tls, logForm, handOver } = options;
+  const { pushMetrics, tokenFile } = options;
+  const ports =
+    before === undefined ? { grpc: grpcPort, http: httpPort, metrics: metricsPort } : portsOf(before);
+  // What is undefined is not in the JSON, and the server's own default holds.
   const told = {
     repository: resolve(repository),
     host,
     grpcPort: ports.grpc,
     httpPort: ports.http,
-    ...(workers === undefined ? {} : { workers }),
-    ...(insecure === undefined ? {} : { insecure }),
+    metricsPort: ports.metrics,
+    workers,
+    insecure,
+    modelControl,
+    startupModels,
+    pollMs,
+    tls,
+    tokenFile,
+    logForm,
+    pushMetrics,
+    handOver,
   };
   return { file: process.execPath, args: [childEntry(), JSON.stringify(told)] };
 }
@@ -31,4 +44,9 @@ function childEntry(): string {
       { cause },
     );
   }
+}
+
+/** Only who has a certificate or a token is answered, and the launcher has neither. */
+export function isGuarded(options: LaunchOptions): boolean {
+  return options.runtime === "embedded" && (options.tls !== undefined || options.tokenFile !== undefined);
 }

@@ -34,6 +34,27 @@ export interface EmbeddedLaunch extends CommonOptions {
   readonly workers?: number;
   /** Serves a `host` that others reach to everybody who reaches it. Default false: it is refused. */
   readonly insecure?: boolean;
+  /** Where Prometheus reads. Default 0: any free port. `false`: no metrics. */
+  readonly metricsPort?: number | false;
+  /** What is loaded, and when: everything at the start, that and what changes, or what clients ask for. Default `none`. */
+  readonly modelControl?: "none" | "poll" | "explicit";
+  /** In mode `explicit`: models to load at the start; `*` is all of them. */
+  readonly startupModels?: readonly string[];
+  /** In mode `poll`: milliseconds between looks at the repository. */
+  readonly pollMs?: number;
+  /**
+   * Files in PEM that encrypt gRPC, HTTP and metrics; with `clientAuthorities`, clients must show a certificate of
+   * theirs. That the server answers is not tried then: it says itself when it is ready.
+   */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthorities?: string };
+  /** A file with `read` or `admin` and a token on each line; requests need one. As with `tls`, no answer is tried. */
+  readonly tokenFile?: string;
+  /** How the server's lines are written. Default `text`. */
+  readonly logForm?: "text" | "json";
+  /** A Pushgateway that gets the metrics, every so many milliseconds (default 10 000). */
+  readonly pushMetrics?: { readonly url: string; readonly intervalMs?: number };
+  /** Clients may take states of sequences out, and put them in. Default false. */
+  readonly handOver?: boolean;
 }
 
 /** What every Triton takes, in a container or not. */

@@ -160,6 +160,34 @@ describe.each(["grpc-js", "http2"] as const)("the embedded server, launched, ove
   });
 });
 
+describe("what the embedded server is told", () => {
+  it("reaches it: tokens out of a file, lines of JSON, models on request, metrics where they are wanted", async () => {
+    const tokenFile = join(folder, "tokens");
+    writeFileSync(tokenFile, "read watcher\nadmin operator\n");
+    const lines: string[] = [];
+    const server = await launched({
+      tokenFile,
+      modelControl: "explicit",
+      logForm: "json",
+      metricsPort: false,
+      log: (line) => lines.push(line),
+    });
+    expect(server.metricsAddress).toBeUndefined();
+    await server.ready();
+    const ask = async (path: string, token?: string, method = "GET"): Promise<number> => {
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      return (await fetch(`${server.httpAddress}/v2/${path}`, { method, headers })).status;
+    };
+    expect(await ask("models/snapshotter", undefined)).toBe(401);
+    expect(await ask("models/snapshotter", "watcher")).toBe(404);
+    expect(await ask("repository/models/snapshotter/load", "watcher", "POST")).toBe(403);
+    expect(await ask("repository/models/snapshotter/load", "operator", "POST")).toBe(200);
+    expect(await ask("models/snapshotter", "watcher")).toBe(200);
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ severity: expect.any(String) });
+  });
+});
+
 describe("the embedded server, launched", () => {
   it("tells why it cannot start", async () => {
     await expect(launched({ repository: join(folder, "nothing") })).rejects.toMatchObject({

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { invalidOption } from "@strainflow/series";
+import { isGuarded } from "./embedded.ts";
 import type { LaunchOptions } from "./launch-options.ts";
 import { openLog } from "./log-target.ts";
 import type { ServerExit } from "./server-process.ts";
@@ -97,7 +98,8 @@ export async function launch(options: LaunchOptions): Promise<LaunchedServer> {
         return server.restarts;
       },
       exited: server.exited,
-      ready: ({ timeoutMs = 60_000, signal } = {}) => untilReady(server, timeoutMs, signal),
+      ready: ({ timeoutMs = 60_000, signal } = {}) =>
+        isGuarded(options) ? server.settled() : untilReady(server, timeoutMs, signal),
       close,
       [Symbol.asyncDispose]: close,
     };

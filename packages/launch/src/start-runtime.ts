@@ -3,7 +3,7 @@ import { StrainflowError } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
 import { apptainerCommand } from "./apptainer-command.ts";
 import { dockerCommand } from "./docker-command.ts";
-import { embeddedCommand } from "./embedded.ts";
+import { embeddedCommand, isGuarded } from "./embedded.ts";
 import { type KeptCommand, startKeptProcess } from "./kept-process.ts";
 import type {
   ApptainerLaunch,
@@ -46,6 +46,7 @@ async function startEmbedded(
   start: StartOptions,
 ): Promise<ServerProcess> {
   const started = await startOwnProcess(embeddedCommand(options, before), start);
+  if (isGuarded(options)) return started;
   try {
     const client = await connect(started.place.grpc, { waitMs: start.readyTimeoutMs });
     client.close();

@@ -56,6 +56,25 @@ export class Access {
   }
 }
 
+/** Tokens of a file: a role and a token on each line; `#` begins a remark. @throws `tokens-not-readable` */
+export async function readTokens(path: string): Promise<readonly AccessToken[]> {
+  const unreadable = (why: string, cause?: unknown): StrainflowError =>
+    new StrainflowError("tokens-not-readable", `${path} ${why}`, { cause, details: { path } });
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw unreadable("cannot be read; tokens are in it", cause);
+  });
+  const lines = text.split("\n").map((line) => line.trim());
+  const tokens = lines.flatMap((line, at): AccessToken[] => {
+    if (line === "" || line.startsWith("#")) return [];
+    const [role, token, ...rest] = line.split(/\s+/);
+    if ((role !== "read" && role !== "admin") || token === undefined || rest.length > 0)
+      throw unreadable(`has no role (read or admin) and token in line ${at + 1}`);
+    return [{ role, token }];
+  });
+  if (tokens.length === 0) throw unreadable("has no tokens: everybody could do everything");
+  return tokens;
+}
+
 function digestOf(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }

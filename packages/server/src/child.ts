@@ -4,12 +4,16 @@
  */
 import { fstatSync } from "node:fs";
 import { isStrainflowError } from "@strainflow/series";
-import { createServer, type InferenceServer, type ServerOptions } from "./server.ts";
+import { readTokens } from "./access.ts";
+import { createServer, type InferenceServer } from "./server.ts";
+import type { ServerOptions } from "./server-options.ts";
 
 /** What stands in the first argument, as JSON. */
 export interface ChildOptions extends Omit<ServerOptions, "log"> {
   /** How long open streams may go on after SIGTERM, in milliseconds. Default 2000. */
   readonly drainMs?: number;
+  /** A file with a role and a token on each line: what stands in arguments, others on this machine can read. */
+  readonly tokenFile?: string;
 }
 
 export type ChildMessage =
@@ -82,7 +86,9 @@ async function main(): Promise<void> {
     const options = JSON.parse(process.argv[2] ?? "{}") as ChildOptions;
     drainMs = options.drainMs ?? drainMs;
     const log = (message: string): void => void process.stderr.write(`${message}\n`);
-    server = await createServer({ ...options, log });
+    const { tokenFile } = options;
+    const tokens = tokenFile === undefined ? options.tokens : await readTokens(tokenFile);
+    server = await createServer({ ...options, log, ...(tokens === undefined ? {} : { tokens }) });
     tell({
       type: "ready",
       grpc: server.grpcAddress,

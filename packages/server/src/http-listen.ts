@@ -7,6 +7,8 @@ export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsMaterial;
+  /** More are closed as they come. */
+  readonly maxConnections: number;
 }
 
 export interface Listening {
@@ -18,13 +20,14 @@ export interface Listening {
 /** Opens a port for HTTP, or for HTTPS. `what` names it in the error. @throws `address-in-use` */
 export async function listen(
   what: string,
-  { host, port, tls }: ListenOptions,
+  { host, port, tls, maxConnections }: ListenOptions,
   handler: RequestListener,
 ): Promise<Listening> {
   const server =
     tls === undefined
       ? createServer(handler)
       : createTlsServer({ ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true }, handler);
+  server.maxConnections = maxConnections;
   const bound = await new Promise<number>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(

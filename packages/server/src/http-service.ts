@@ -24,6 +24,7 @@ export interface HttpOptions {
   readonly maxMessageSize: number;
   readonly access: Access;
   readonly tls?: TlsMaterial;
+  readonly maxConnections: number;
 }
 
 export interface HttpFront {

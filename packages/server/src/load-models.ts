@@ -21,6 +21,7 @@ export interface LoadModelsOptions {
   readonly mode?: ModelControlMode;
   readonly startupModels?: readonly string[];
   readonly pollMs?: number;
+  readonly maxSequences?: number;
   /** Bytes of answers to keep; 0: none. */
   readonly responseCacheSize?: number;
   /** Instances run by turns, and share these resources. */
@@ -37,6 +38,7 @@ export async function loadModels(options: LoadModelsOptions): Promise<LoadedMode
   const loader = new ModelLoader({
     workers,
     log: (message) => log.warning(message),
+    ...(options.maxSequences === undefined ? {} : { maxSequences: options.maxSequences }),
     ...(responseCacheSize === 0 ? {} : { cache: new ResponseCache(responseCacheSize) }),
     ...(rateLimit === undefined ? {} : { limiter: new RateLimiter(rateLimit) }),
   });

@@ -17,6 +17,7 @@ export async function serveMetrics(
     readonly port: number;
     readonly access: Access;
     readonly tls?: TlsMaterial;
+    readonly maxConnections: number;
   },
 ): Promise<MetricsFront> {
   const metrics = new Metrics(registry);

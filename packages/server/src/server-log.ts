@@ -13,19 +13,28 @@ export interface LogSettings {
   readonly log_format: "default" | "ISO8601";
 }
 
+/** How lines are written. */
+export type LogForm = "text" | "json";
+
 export interface ServerLogOptions {
+  /** Default `text`. */
+  readonly form?: LogForm;
   readonly write: (line: string) => void;
   /** Lines are added to this file instead. */
   readonly file?: string;
 }
 
+const NAMES = { I: "info", W: "warning", E: "error" } as const;
+
 /** What the server tells its operator, line by line, as far as the settings let it. */
 export class ServerLog {
   readonly #write: (line: string) => void;
+  readonly #form: LogForm;
   settings: LogSettings;
 
   /** @throws `log-not-writable` if the file cannot be written */
-  constructor({ write, file = "" }: ServerLogOptions) {
+  constructor({ write, file = "", form = "text" }: ServerLogOptions) {
+    this.#form = form;
     this.settings = {
       log_file: file,
       log_info: true,
@@ -68,6 +77,10 @@ export class ServerLog {
 
   #line(severity: "I" | "W" | "E", message: string): void {
     const iso = new Date().toISOString();
+    if (this.#form === "json") {
+      this.#write(JSON.stringify({ time: iso, severity: NAMES[severity], pid: process.pid, message }));
+      return;
+    }
     const time =
       this.settings.log_format === "ISO8601"
         ? `${iso.slice(0, 19)}Z ${severity}`

@@ -1,99 +1,21 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { invalidOption, StrainflowError, type TensorSpec } from "@strainflow/series";
-import { Access, type AccessToken, checkExposure, readTls, type TlsFiles } from "./access.ts";
+import { Access, checkExposure, readTls } from "./access.ts";
 import { Core } from "./core.ts";
 import { serveGrpc } from "./grpc-service.ts";
 import { serveHttp } from "./http-service.ts";
 import { type InProcessModel, inProcessModel } from "./in-process.ts";
 import { loadModels } from "./load-models.ts";
+import { Metrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics-service.ts";
-import type { ModelControlMode } from "./model-repository.ts";
 import { tensorSpecs } from "./model-spec.ts";
+import { checkPush, pushMetrics } from "./push-metrics.ts";
 import { ServerLog } from "./server-log.ts";
+import type { ServerOptions } from "./server-options.ts";
 import { SharedMemory } from "./shared-memory.ts";
-import { type TraceLevel, TraceSettings } from "./trace-settings.ts";
+import { TraceSettings } from "./trace-settings.ts";
 import { Tracer } from "./tracer.ts";
-
-export interface ServerOptions {
-  /** A folder with one folder per model: `config.pbtxt` and numbered versions. */
-  readonly repository: string;
-  /** Default `127.0.0.1`: only this machine is served unless told otherwise. */
-  readonly host?: string;
-  /** Default 0: a free port, told by `grpcAddress`. */
-  readonly grpcPort?: number;
-  /** `false`: no HTTP. Default 0: a free port, told by `httpAddress`. */
-  readonly httpPort?: number | false;
-  /** `false`: no metrics. Default 0: a free port, told by `metricsAddress`. */
-  readonly metricsPort?: number | false;
-  /**
-   * What is loaded, and when. `none`: everything, at the start. `poll`: that, and the repository is looked at for changes.
-   * `explicit`: what `startupModels` names, and then what clients ask for. Default `none`: who may infer may not change
-   * what is served, unless told so.
-   */
-  readonly modelControl?: ModelControlMode;
-  /** In mode `explicit`: models to load at the start; `*` is all of them. Default: none. */
-  readonly startupModels?: readonly string[];
-  /** In mode `poll`: milliseconds between looks at the repository. Default 15 000, as in Triton. */
-  readonly pollMs?: number;
-  /** Threads for stateless models, and as many again (cheap ones) for sequences. Default: one per core. */
-  readonly workers?: number;
-  /**
-   * Answers of models with `response_cache { enable: true }` are kept, in this many bytes of memory in all. Default 0: none
-   * are, as by a Triton without a cache.
-   */
-  readonly responseCacheSize?: number;
-  /**
-   * `execution_count`: instances run by turns, with the `rate_limiter` of their instance group. Default `off`: whatever can
-   * run runs, as in Triton.
-   */
-  readonly rateLimit?: "off" | "execution_count";
-  /** With a rate limit: how much there is of a resource. Default: as much as the instance takes that takes most. */
-  readonly rateLimitResources?: Readonly<Record<string, number>>;
-  /** Largest request in bytes, −1 for any. Default 256 MiB: a thousand times a usual update. */
-  readonly maxMessageSize?: number;
-  /** Requests of one stream that wait for an answer, before no more are read from it. Default 1024. */
-  readonly maxInFlight?: number;
-  /**
-   * Lines for the operator: what is loaded, restarts of threads, sequences that start twice, and more as clients set the
-   * log settings. Default: nowhere.
-   */
-  readonly log?: (line: string) => void;
-  /** A file that lines are added to instead. */
-  readonly logFile?: string;
-  /** Traces of requests. Without it, clients that ask for traces are refused as by a Triton without a trace file. */
-  readonly trace?: TraceOptions;
-  /** Encrypts gRPC, HTTP and metrics. Default: nothing is encrypted. */
-  readonly tls?: TlsFiles;
-  /**
-   * Requests need one of these as `authorization: Bearer …`; health is told to anybody. Default: everybody may do
-   * everything.
-   */
-  readonly tokens?: readonly AccessToken[];
-  /** Serves an address that others reach to everybody who reaches it. Default false: it is refused. */
-  readonly insecure?: boolean;
-  /**
-   * Clients may ask for a sequence's states, put them into this server or another one, and end sequences of others: under
-   * `/v2/strainflow/models/MODEL/sequences/ID/state`, by the role `admin`. Default false.
-   */
-  readonly handOver?: boolean;
-  /** Keys of shared memory that clients may register begin with this. Default: any key, as in Triton. */
-  readonly sharedMemoryPrefix?: string;
-}
-
-/** Which requests are traced from the start; clients may change all but the file. */
-export interface TraceOptions {
-  /** Where traces go, as JSON. */
-  readonly file: string;
-  /** Default: none. */
-  readonly levels?: readonly TraceLevel[];
-  /** One of this many requests is traced. Default 1000, as in Triton. */
-  readonly rate?: number;
-  /** This many at most; −1: any number, the default. */
-  readonly count?: number;
-  /** This many make a file; 0, the default: all go into one. */
-  readonly logFrequency?: number;
-}
 
 /** A model as the server has it. */
 export interface ServedModel {
@@ -144,6 +66,9 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
   whole("workers", workers, 1);
   whole("maxInFlight", maxInFlight, 1);
   whole("maxMessageSize", maxMessageSize, -1);
+  const { maxSequences = 100_000, maxConnections = 10_000 } = options;
+  whole("maxSequences", maxSequences, 1);
+  whole("maxConnections", maxConnections, 1);
   if (options.pollMs !== undefined) whole("pollMs", options.pollMs, 1);
   const { responseCacheSize = 0, rateLimit = "off", rateLimitResources = {} } = options;
   whole("responseCacheSize", responseCacheSize, 0);
@@ -157,19 +82,26 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
   const { tls: tlsFiles, tokens = [], insecure = false } = options;
   checkExposure({ host, tokens, tls: tlsFiles, insecure });
   const tls = tlsFiles === undefined ? undefined : await readTls(tlsFiles);
-  const guard = { access: new Access(tokens), ...(tls === undefined ? {} : { tls }) };
+  const guard = { access: new Access(tokens), maxConnections, ...(tls === undefined ? {} : { tls }) };
   const { logFile: file } = options;
-  const log = new ServerLog({ write: options.log ?? (() => {}), ...(file === undefined ? {} : { file }) });
+  const log = new ServerLog({
+    write: options.log ?? (() => {}),
+    form: options.logForm ?? "text",
+    ...(file === undefined ? {} : { file }),
+  });
   const { file: traceFile = "", ...initial } = trace ?? {};
   const tracer = new Tracer(new TraceSettings({ file: traceFile, initial }), (error) =>
     log.error(`traces cannot be written: ${error.message}`),
   );
+  const { pushMetrics: push } = options;
+  if (push !== undefined) checkPush(push);
   const sharedMemory = new SharedMemory({ prefix });
   const loaded = await loadModels({
     repository: resolve(repository),
     workers,
     log,
     mode: modelControl,
+    maxSequences,
     responseCacheSize,
     ...(rateLimit === "off" ? {} : { rateLimit: new Map(Object.entries(rateLimitResources)) }),
     ...(options.startupModels === undefined ? {} : { startupModels: options.startupModels }),
@@ -187,6 +119,8 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     await closeThreads();
     throw error;
   });
+  const pushing =
+    push === undefined ? undefined : pushMetrics(new Metrics(registry), push, fronts.grpc.address, log);
   let closed: Promise<void> | undefined;
 
   async function openFronts() {
@@ -220,6 +154,7 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     core.refusing = true;
     const deadline = performance.now() + LAST_ANSWERS_MS;
     while (!registry.idle && performance.now() < deadline) await delay(5);
+    await pushing?.close();
     fronts.grpc.close();
     fronts.http?.close();
     fronts.metrics?.close();

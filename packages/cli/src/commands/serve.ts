@@ -11,6 +11,7 @@ import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
+import { isGuarded } from "../serve-embedded.ts";
 import { addHandlerFlags, checkHandlerFlags, type HandlerFlags, runHandler } from "../serve-handler.ts";
 import {
   addRuntimeFlags,
@@ -141,11 +142,13 @@ async function run(
   });
   const server = await launch({ ...options, supervise: true });
   try {
-    const names = await tellModels(server, listed, terminal);
+    // Who has no token and no certificate is told nothing of the models.
+    const told = flags.tlsCert !== undefined || flags.tokenFile !== undefined ? (listed ?? []) : undefined;
+    const names = told ?? (await tellModels(server, listed, terminal));
     terminal.say("gRPC", server.address);
     if (server.httpAddress !== undefined) terminal.say("HTTP", server.httpAddress);
     if (server.metricsAddress !== undefined) terminal.say("metrics", server.metricsAddress);
-    if (!isLoopback(host))
+    if (!isLoopback(host) && !isGuarded(flags))
       terminal.warn(
         `listening on ${host}: whoever reaches this machine can use the models; there is no password`,
       );
