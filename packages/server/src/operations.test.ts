@@ -120,7 +120,7 @@ describe("what an operator asks of the server", () => {
       response: ({ error }) => void told.push(error?.message ?? "done"),
       lost: () => {},
     });
-    const send = (id: bigint, flags = {}): void =>
+    const send = (id: bigint, flags = {}): unknown =>
       call.send({
         id: "",
         inputs: { update: { datatype: "FP32", shape: [BATCH, 1], data: new Float32Array(BATCH) } },
