@@ -23,7 +23,7 @@ export interface LineChart {
 
 const WIDTH = 520;
 const HEIGHT = 300;
-const BOX = { left: 52, right: WIDTH - 14, top: 14, bottom: HEIGHT - 44 } as const;
+const BOX = { left: 58, right: WIDTH - 14, top: 14, bottom: HEIGHT - 44 } as const;
 const DASHES = { solid: "", dashed: "7 4", dotted: "2 4" } as const;
 
 /** A drawing of lines over an axis, each point with its figures when it is pointed at. */
@@ -35,7 +35,7 @@ export function lineChart(chart: LineChart): Markup {
     const path = drawn.map(({ x, y }) => `${px(x)},${py(y)}`).join(" ");
     return markup`<g class="line c${colour}" aria-label="${name}"><polyline points="${path}" stroke-dasharray="${DASHES[dash]}"/>${drawn.map(
       ({ x, y, title }) =>
-        markup`<g class="point"><circle cx="${px(x)}" cy="${py(y)}" r="9" class="touch"/><circle cx="${px(x)}" cy="${py(y)}" r="3.5"/><title>${title}</title></g>`,
+        markup`<g class="point"><circle cx="${px(x)}" cy="${py(y)}" r="9" class="touch"/>${marker(colour, px(x), py(y))}<title>${title}</title></g>`,
     )}</g>`;
   });
   const { goal } = chart;
@@ -62,7 +62,15 @@ function grid(
       markup`<line x1="${px(value)}" x2="${px(value)}" y1="${BOX.bottom}" y2="${BOX.bottom + 4}"/><text x="${px(value)}" y="${BOX.bottom + 17}" text-anchor="middle">${text}</text>`,
   );
   const middle = (BOX.top + BOX.bottom) / 2;
-  return markup`<g class="axes">${across}${below}<text x="${(BOX.left + BOX.right) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${xLabel}</text><text x="12" y="${middle}" text-anchor="middle" transform="rotate(-90 12 ${middle})">${yLabel}</text></g>`;
+  return markup`<g class="axes">${across}${below}<text x="${(BOX.left + BOX.right) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${xLabel}</text><text x="10" y="${middle}" text-anchor="middle" transform="rotate(-90 10 ${middle})">${yLabel}</text></g>`;
+}
+
+/** Subjects have shapes beside their colours: a dot, a square, a diamond, a bar. */
+function marker(colour: number, x: number, y: number): Markup {
+  if (colour === 0) return markup`<circle class="mark" cx="${x}" cy="${y}" r="3.5"/>`;
+  const [width, height] = colour === 3 ? [3, 10] : [7, 7];
+  const turn = colour === 2 ? `rotate(45 ${x} ${y})` : "";
+  return markup`<rect class="mark" x="${round(x - width / 2)}" y="${round(y - height / 2)}" width="${width}" height="${height}" transform="${turn}"/>`;
 }
 
 /** One entry per line; where there is only one, its name is in the title. */
@@ -70,7 +78,7 @@ function legend(lines: readonly ChartLine[]): Markup | undefined {
   if (lines.length < 2) return undefined;
   return markup`<p class="legend">${lines.map(
     ({ name, colour, dash }) =>
-      markup`<span><svg viewBox="0 0 28 10" class="c${colour}" aria-hidden="true"><line x1="0" x2="28" y1="5" y2="5" stroke-dasharray="${DASHES[dash]}"/><circle cx="14" cy="5" r="3.5"/></svg>${name}</span>`,
+      markup`<span><svg viewBox="0 0 28 10" class="c${colour}" aria-hidden="true"><line x1="0" x2="28" y1="5" y2="5" stroke-dasharray="${DASHES[dash]}"/>${marker(colour, 14, 5)}</svg>${name}</span>`,
   )}</p>`;
 }
 

@@ -64,7 +64,7 @@ svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var
 .axes line{stroke:var(--grid)}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}
 .line polyline,.legend line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
-.point circle,.legend circle{fill:currentColor;stroke:var(--background);stroke-width:1.5}
+.mark{fill:currentColor;stroke:var(--background);stroke-width:1.5}
 .point .touch{fill:transparent;stroke:none}
 .point:hover .touch{fill:currentColor;fill-opacity:.25}
 .goal line{stroke:var(--warn);stroke-dasharray:3 3}.goal text{fill:var(--warn)}

@@ -84,11 +84,13 @@ function notesOf({ levels, stopped }: LoadTestResult, who: string): string[] {
     const place = `${who}${loadText(level.load)}: `;
     return [
       ...(level.generator.bottleneck === undefined ? [] : [`${place}${level.generator.bottleneck}`]),
-      ...(level.steady ? [] : [`${place}the last windows did not agree; its figures are not steady`]),
       ...(level.wrong > 0 ? [`${place}${level.wrong} answers are wrong: ${level.wrongs[0] ?? ""}`] : []),
       ...level.errors.slice(0, 3).map(({ message, count }) => `${place}${count} × ${message}`),
     ];
   });
+  const shaky = levels.filter(({ steady }) => !steady).map(({ load }) => loadText(load));
+  if (shaky.length > 0)
+    notes.push(`${who}${shaky.join(", ")}: the last windows did not agree; these figures are not steady`);
   return stopped ? [`${who}stopped before it was done`, ...notes] : notes;
 }
 
