@@ -72,6 +72,16 @@ describe("a local store", () => {
     expect(await readdir(outside)).toEqual(["1", "config.pbtxt"]);
   });
 
+  it("has no part in what is hidden, or what Python left where it ran", async () => {
+    const repository = await createRepository(root);
+    await repository.add(model("net"));
+    const version = join(root, "net", "1");
+    await mkdir(join(version, "__pycache__"));
+    await writeFile(join(version, "__pycache__", "model.cpython-311.pyc"), "");
+    await writeFile(join(version, ".model.py.swp"), "");
+    expect(await createLocalStore(root).files("net")).toEqual(["1/model.onnx", "2/", "config.pbtxt"]);
+  });
+
   it("follows a link to the repository itself, and links inside it", async () => {
     await symlink(root, join(folder, "elsewhere"));
     const repository = await createRepository(join(folder, "elsewhere"));

@@ -128,7 +128,8 @@ async function filesOf(folder: string): Promise<readonly string[]> {
   const paths: string[] = [];
   const walk = async (path: string): Promise<void> => {
     const all = await readdir(join(folder, path), { withFileTypes: true });
-    const entries = all.filter((entry) => !entry.name.startsWith("."));
+    // Python leaves __pycache__ where it ran: it is no more of the model than hidden files are.
+    const entries = all.filter(({ name }) => !name.startsWith(".") && name !== "__pycache__");
     if (entries.length === 0 && path !== "") paths.push(path);
     for (const entry of entries) {
       const isFolder = entry.isDirectory();
