@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { invalid } from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
 import type { ParameterValue } from "./request-parameters.ts";
 
 type Parameters = ReadonlyMap<string, ParameterValue>;
@@ -41,13 +41,14 @@ const MAX_RANK = 64;
 /**
  * Decodes by hand: of a message that is nearly all raw contents, only the small rest is looked at.
  *
- * @throws Refusal (INVALID_ARGUMENT) if the bytes are no such message
+ * @throws Refusal if the bytes are no such message; INTERNAL, as gRPC's libraries have it
  */
 export function decodeInferRequest(bytes: Uint8Array): WireRequest {
   try {
     return decode(bytes);
   } catch (error) {
-    throw invalid(
+    throw new Refusal(
+      "INTERNAL",
       `the request is not a ModelInferRequest: ${error instanceof Error ? error.message : String(error)}`,
     );
   }

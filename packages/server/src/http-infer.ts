@@ -59,9 +59,13 @@ export function parseInferRequest(
   const byOutput = new Map<string, boolean>();
   const classes = new Map<string, number>();
   const places = new Map<string, SharedPlace>();
+  const named = new Set<string>();
   const outputs = listOf(fields["outputs"] ?? [], "outputs").map((item) => {
     const output = fieldsOf(item);
     const name = textOf(member(output, "name"), "name");
+    // Of one that is named twice, what is said first holds, as in Triton.
+    if (named.has(name)) return name;
+    named.add(name);
     const parameters = fieldsOf(output["parameters"]);
     const { binary_data: binary, classification } = parameters;
     if (shared !== undefined && parameters["shared_memory_region"] !== undefined)

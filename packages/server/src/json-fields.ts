@@ -17,7 +17,7 @@ const LONG_NUMBERS = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 export function parseJson(text: string): Json {
   const long = /\d{16}/.test(text);
   const marked = long
-    ? text.replace(LONG_NUMBERS, (token) => (token.startsWith('"') ? token : `"${LONG}${token}"`))
+    ? text.replace(LONG_NUMBERS, (token) => (token.startsWith('"') ? token : `"${LONG}${fitting(token)}"`))
     : text;
   try {
     return JSON.parse(marked) as Json;
@@ -28,6 +28,22 @@ export function parseJson(text: string): Json {
       cause,
     });
   }
+}
+
+/** Digits of the largest number that there is in floating point. */
+const MOST_DIGITS = 309;
+
+/** The same digits, unless they are a number that no type holds: to read them would take long. @throws Refusal (INTERNAL) */
+function fitting(digits: string): string {
+  if (digits.length > MOST_DIGITS + 1 || !Number.isFinite(Number(digits))) throw tooBig();
+  return digits;
+}
+
+function tooBig(): Refusal {
+  return new Refusal(
+    "INTERNAL",
+    "failed to parse the request JSON buffer: Number too big to be stored in double.",
+  );
 }
 
 function unable(name: string, why: string): Refusal {
@@ -81,6 +97,7 @@ export function numberOf(value: Json, name: string): number {
   const number = typeof value === "string" ? wholeNumber(value) : value;
   if (typeof number === "bigint") return Number(number);
   if (typeof number !== "number") throw unable(name, "attempt to access JSON non-number as double");
+  if (!Number.isFinite(number)) throw tooBig();
   return number;
 }
 

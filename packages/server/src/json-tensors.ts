@@ -89,5 +89,6 @@ export function jsonOfTensor(datatype: Datatype, data: Uint8Array): string[] {
 
 /** NaN and Infinity as Triton writes them: Python reads them, and JSON itself has no word for them. */
 function floating(value: number): string {
+  if (Object.is(value, -0)) return "-0.0";
   return Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
 }
