@@ -80,8 +80,10 @@ export interface ServerOptions {
 
 /** Which requests are traced from the start; clients may change all but the file. */
 export interface TraceOptions {
-  /** Where traces go, as JSON. */
-  readonly file: string;
+  /** Where traces go, as JSON. This or `otlp`, or both. */
+  readonly file?: string;
+  /** An OpenTelemetry collector's HTTP endpoint, which gets them as spans: `http://127.0.0.1:4318`. */
+  readonly otlp?: string;
   /** Default: none. */
   readonly levels?: readonly TraceLevel[];
   /** One of this many requests is traced. Default 1000, as in Triton. */

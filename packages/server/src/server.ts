@@ -14,6 +14,7 @@ import { checkPush, pushMetrics } from "./push-metrics.ts";
 import { ServerLog } from "./server-log.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { SharedMemory } from "./shared-memory.ts";
+import { TraceExporter } from "./trace-exporter.ts";
 import { TraceSettings } from "./trace-settings.ts";
 import { Tracer } from "./tracer.ts";
 
@@ -89,10 +90,11 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     form: options.logForm ?? "text",
     ...(file === undefined ? {} : { file }),
   });
-  const { file: traceFile = "", ...initial } = trace ?? {};
-  const tracer = new Tracer(new TraceSettings({ file: traceFile, initial }), (error) =>
-    log.error(`traces cannot be written: ${error.message}`),
-  );
+  const { file: traceFile = "", otlp, ...initial } = trace ?? {};
+  const traceFailed = (error: Error): void => log.error(`traces cannot be written: ${error.message}`);
+  const exporter = otlp === undefined ? undefined : new TraceExporter(otlp, traceFailed);
+  const settings = new TraceSettings({ file: traceFile, exported: otlp !== undefined, initial });
+  const tracer = new Tracer(settings, traceFailed, exporter);
   const { pushMetrics: push } = options;
   if (push !== undefined) checkPush(push);
   const sharedMemory = new SharedMemory({ prefix });
@@ -161,7 +163,7 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
     for (const call of [...calls])
       call.lose(new StrainflowError("server-closed", "the embedded server was closed"));
     await closeThreads();
-    tracer.flush();
+    await tracer.close();
     sharedMemory.unregister("");
   }
 

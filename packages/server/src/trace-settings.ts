@@ -23,6 +23,8 @@ export type TraceReport = Readonly<Record<string, readonly string[]>>;
 export interface TraceSettingsOptions {
   /** "": none, and no tracing. */
   readonly file: string;
+  /** Traces go to a collector, with a file or without. */
+  readonly exported?: boolean;
   readonly initial: Partial<TraceValues>;
 }
 
@@ -31,11 +33,14 @@ const DEFAULTS: TraceValues = { levels: [], rate: 1000, count: -1, logFrequency:
 /** Triton's trace settings: global ones, and models' own in their place. */
 export class TraceSettings {
   readonly file: string;
+  /** Traces go somewhere. */
+  readonly possible: boolean;
   readonly #initial: TraceValues;
   #global: TraceValues;
   readonly #models = new Map<string, Partial<TraceValues>>();
 
-  constructor({ file, initial }: TraceSettingsOptions) {
+  constructor({ file, exported = false, initial }: TraceSettingsOptions) {
+    this.possible = exported || file !== "";
     this.file = file;
     this.#initial = { ...DEFAULTS, ...initial };
     this.#global = this.#initial;
@@ -103,7 +108,7 @@ export class TraceSettings {
     const levels = (["TIMESTAMPS", "TENSORS"] as const).filter((level) => values.includes(level));
     if (values.includes("OFF") && values.length > 1)
       throw invalid("Expect only one trace level 'OFF' is specified");
-    if (levels.length > 0 && this.file === "")
+    if (levels.length > 0 && !this.possible)
       throw invalid("Attempting to set invalid trace setting :trace file name is not given");
     return levels;
   }

@@ -5,6 +5,8 @@ import type { RawTensors } from "./raw-tensor.ts";
 import { Refusal } from "./refusal.ts";
 import type { Outcome, Timing } from "./scheduler.ts";
 import { elements } from "./tensor-bytes.ts";
+import type { TraceExporter } from "./trace-exporter.ts";
+import type { TraceObject } from "./trace-object.ts";
 import type { TracePatch, TraceReport, TraceSettings } from "./trace-settings.ts";
 import { TraceWriter } from "./trace-writer.ts";
 
@@ -19,13 +21,15 @@ export interface Trace {
 export class Tracer {
   readonly settings: TraceSettings;
   readonly #writer: TraceWriter;
+  readonly #exporter: TraceExporter | undefined;
   #ids = 0;
   /** By model, "" for all that have no settings of their own: requests seen, and traces taken since the count was set. */
   readonly #seen = new Map<string, number>();
   readonly #taken = new Map<string, number>();
 
-  constructor(settings: TraceSettings, onError: (error: Error) => void) {
+  constructor(settings: TraceSettings, onError: (error: Error) => void, exporter?: TraceExporter) {
     this.settings = settings;
+    this.#exporter = exporter;
     this.#writer = new TraceWriter(settings.file, onError);
   }
 
@@ -44,7 +48,7 @@ export class Tracer {
     front: "GRPC" | "HTTP",
     receivedNs: number,
   ): Trace | undefined {
-    if (this.settings.file === "") return undefined;
+    if (!this.settings.possible) return undefined;
     const { levels, rate, count, logFrequency } = this.settings.of(spec.name);
     if (levels.length === 0 || rate === 0) return undefined;
     const scope = this.settings.has(spec.name) ? spec.name : "";
@@ -55,7 +59,7 @@ export class Tracer {
     this.#taken.set(scope, taken + 1);
     const id = ++this.#ids;
     const times = levels.includes("TIMESTAMPS");
-    const objects: object[] = [];
+    const objects: TraceObject[] = [];
     const stamp = (of: number, name: string, ns: number): void => {
       if (times) objects.push({ id: of, timestamps: [{ name, ns: Math.round(ns) }] });
     };
@@ -100,13 +104,20 @@ export class Tracer {
       sent: () => {
         stamp(id, `${front}_SEND_START`, sendNs);
         stamp(id, `${front}_SEND_END`, nowNs());
-        this.#writer.add(objects, logFrequency);
+        if (this.settings.file !== "") this.#writer.add(objects, logFrequency);
+        this.#exporter?.add(objects);
       },
     };
   }
 
   flush(): void {
     this.#writer.flush();
+  }
+
+  /** Resolves when what was traced has gone out. */
+  async close(): Promise<void> {
+    this.flush();
+    await this.#exporter?.close();
   }
 }
 
@@ -118,7 +129,7 @@ function stampRun(stamp: (id: number, name: string, ns: number) => void, id: num
   stamp(id, "COMPUTE_END", timing.endNs);
 }
 
-function tensorsOf(id: number, activity: string, tensors: RawTensors): object[] {
+function tensorsOf(id: number, activity: string, tensors: RawTensors): TraceObject[] {
   return [...tensors].map(([name, { datatype, shape, data }]) => ({
     id,
     activity,
