@@ -24,6 +24,8 @@ export type InputSource =
 
 /** A model on a server of Triton's protocol. */
 export interface ModelUnderLoad {
+  /** That is a handler's. */
+  readonly url?: never;
   /** As for `connect`: `grpc://host:port`, `http://host:port`. */
   readonly server: string;
   readonly model: string;
@@ -48,6 +50,9 @@ export interface ModelUnderLoad {
 
 /** An HTTP handler, of whatever kind. */
 export interface HandlerUnderLoad {
+  /** Those are a model's. */
+  readonly server?: never;
+  readonly model?: never;
   readonly url: string;
   /** Default "POST" where there is a body, else "GET". */
   readonly method?: string;

@@ -90,7 +90,9 @@ async function measureLoad(
 ): Promise<LevelResult | undefined> {
   const { processes = 1, signal, seed = 1, maxInFlight = 1024, target } = options;
   const sequences =
-    "url" in target || typeof target.sequences !== "object" ? DEFAULT_SEQUENCES : target.sequences.count;
+    target.url !== undefined || typeof target.sequences !== "object"
+      ? DEFAULT_SEQUENCES
+      : target.sequences.count;
   const most = processes === "auto" ? availableParallelism() : processes;
   for (let count = processes === "auto" ? 1 : processes; ; count = Math.min(most, 2 * count)) {
     const level = await measureLevel(await subject.withGenerators(count), {

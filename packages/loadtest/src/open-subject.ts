@@ -21,7 +21,7 @@ export interface OpenSubject {
 /** Connects, reads metadata and inputs. @throws what they throw */
 export async function openSubject(options: LoadTestOptions): Promise<OpenSubject> {
   const { target } = options;
-  if ("url" in target) {
+  if (target.url !== undefined) {
     const { spec, facts } = handlerSpec(target, options);
     return subjectOf(facts, { target: spec }, undefined, [], options);
   }
