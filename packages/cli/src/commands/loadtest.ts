@@ -1,12 +1,9 @@
 import {
-  type HandlerUnderLoad,
-  type InputSource,
   type LatencyGoal,
   type LevelResult,
   type LoadTestResult,
   loadTestSideBySide,
   loadText,
-  type ModelUnderLoad,
 } from "@strainflow/loadtest";
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
@@ -22,33 +19,18 @@ import {
   processesFlag,
   type RangeList,
   rangeList,
-  readBody,
   shapeFlag,
 } from "../loadtest-flags.ts";
-import { checkOutputs, readEarlier, writeOutputs } from "../loadtest-output.ts";
+import { checkOutputs, type OutputFlags, readEarlier, writeOutputs } from "../loadtest-output.ts";
 import { levelLines, progressText, time } from "../loadtest-table.ts";
+import { type TargetFlags, targetOf } from "../loadtest-target.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
-interface Flags {
-  readonly model?: string;
-  readonly modelVersion?: string;
+interface Flags extends TargetFlags, OutputFlags {
   readonly concurrency?: RangeList;
   readonly rate?: RangeList;
   readonly poisson?: boolean;
   readonly intervals?: string;
-  readonly streaming?: boolean;
-  readonly batch: number;
-  readonly input?: InputSource;
-  readonly expect?: Readonly<Record<string, string>>;
-  readonly shape?: Readonly<Record<string, readonly number[]>>;
-  readonly check?: "expected" | "first" | "none";
-  readonly tolerance?: number;
-  readonly sequences?: number | boolean;
-  readonly sequenceLength?: number;
-  readonly sequenceLengthVariation?: number;
-  readonly sequenceStartId?: number;
-  readonly sequenceIdRange?: number;
-  readonly sequenceIdPrefix?: string;
   readonly goal?: LatencyGoal;
   readonly search?: "binary" | "linear";
   readonly warmup: number;
@@ -59,12 +41,6 @@ interface Flags {
   readonly maxInFlight: number;
   readonly timeout: number;
   readonly seed: number;
-  readonly body?: string;
-  readonly method?: string;
-  readonly header?: Readonly<Record<string, string>>;
-  readonly csv?: string;
-  readonly out?: string;
-  readonly report?: string;
   readonly against?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -216,79 +192,6 @@ async function run(
     terminal.record({ type: "result", ...rest, levels: levels.length });
   if (signal.aborted) throw new StrainflowError("aborted", "stopped; what was measured until then is kept");
   failIfWrong(results);
-}
-
-async function targetOf(server: string, flags: Flags): Promise<ModelUnderLoad | HandlerUnderLoad> {
-  const { model, header } = flags;
-  if (model === undefined) return handlerOf(server, flags);
-  for (const [name, value] of [
-    ["--body", flags.body],
-    ["--method", flags.method],
-  ])
-    if (value !== undefined)
-      throw new StrainflowError("usage", `${name} is for HTTP handlers, without --model`);
-  const input = inputOf(flags);
-  return {
-    server,
-    model,
-    batchSize: flags.batch,
-    sequences: sequencesOf(flags),
-    ...(flags.modelVersion === undefined ? {} : { version: flags.modelVersion }),
-    ...(flags.streaming === undefined ? {} : { streaming: flags.streaming }),
-    ...(header === undefined ? {} : { connect: { headers: header } }),
-    ...(input === undefined ? {} : { inputs: input }),
-    ...(flags.shape === undefined ? {} : { shapes: flags.shape }),
-    ...(flags.check === undefined ? {} : { check: flags.check }),
-    ...(flags.tolerance === undefined ? {} : { tolerance: { relative: flags.tolerance } }),
-  };
-}
-
-async function handlerOf(url: string, flags: Flags): Promise<HandlerUnderLoad> {
-  if (!/^https?:\/\//.test(url))
-    throw new StrainflowError(
-      "usage",
-      `${url} is no URL of an HTTP handler; give --model for a model's server`,
-    );
-  if (flags.check === "expected")
-    throw new StrainflowError(
-      "usage",
-      "--check expected needs --model and its data; a handler's answers are held against the first",
-    );
-  const body = flags.body === undefined ? undefined : await readBody(flags.body);
-  const headers = { ...(body?.json === true ? { "content-type": "application/json" } : {}), ...flags.header };
-  return {
-    url,
-    headers,
-    ...(body === undefined ? {} : { body: body.bytes }),
-    ...(flags.method === undefined ? {} : { method: flags.method.toUpperCase() }),
-    ...(flags.check === undefined ? {} : { check: flags.check }),
-  };
-}
-
-function inputOf({ input, expect }: Flags): InputSource | undefined {
-  if (expect === undefined) return input;
-  if (input?.kind !== "npy")
-    throw new StrainflowError(
-      "usage",
-      "--expect goes with --input name=file.npy; a JSON file has validation_data",
-    );
-  return { ...input, expected: expect };
-}
-
-/** Flags about sequences ask for them; without any, the model says whether it has them. */
-function sequencesOf(flags: Flags): NonNullable<ModelUnderLoad["sequences"]> {
-  if (flags.sequences === false) return false;
-  const given = {
-    ...(typeof flags.sequences === "number" ? { count: flags.sequences } : {}),
-    ...(flags.sequenceLength === undefined ? {} : { length: flags.sequenceLength }),
-    ...(flags.sequenceLengthVariation === undefined
-      ? {}
-      : { lengthVariation: flags.sequenceLengthVariation }),
-    ...(flags.sequenceStartId === undefined ? {} : { startId: flags.sequenceStartId }),
-    ...(flags.sequenceIdRange === undefined ? {} : { idRange: flags.sequenceIdRange }),
-    ...(flags.sequenceIdPrefix === undefined ? {} : { idPrefix: flags.sequenceIdPrefix }),
-  };
-  return Object.keys(given).length === 0 ? "auto" : given;
 }
 
 function tellFaults(level: LevelResult, terminal: Terminal): void {
