@@ -93,7 +93,7 @@ export function planFaults(
   updateSize: number,
   kinds: readonly FaultKind[] = FAULT_KINDS,
 ): readonly PlannedFault[] {
-  const random = createRandom("faults", seed);
+  const random = createRandom(`faults/${seed}`);
   const draw = (from: number, to: number): number => from + (to - from) * random.uniform();
   const order: FaultKind[] = [];
   return Array.from({ length: count }, (_, number) => {
