@@ -1,7 +1,7 @@
 // Our client beside those that people use today, on one real Triton and one streaming ensemble: hermes, Triton's own Python
 // client, and perf_analyzer in C++; updates of three sizes, 1, 8 and 32 under way. By turns, in one run.
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch } from "@strainflow/launch";
 import { prepareTriton } from "../.config/triton.mjs";
@@ -32,6 +32,8 @@ export async function measure({ tell }) {
   for (const [name, side] of Object.entries(sides))
     if (side.absent !== undefined) absent[name] = `${name} is not here: ${side.absent}`;
 
+  const crowd = whoElse();
+  if (crowd !== undefined) tell(crowd);
   const folder = await mkdtemp(join(tmpdir(), "strainflow-peers-"));
   try {
     await writeModels(folder);
@@ -47,7 +49,8 @@ export async function measure({ tell }) {
             const options = { address: server.address, ...stream, inFlight: count, seconds: SECONDS };
             return takeTurns(sides, options).finally(() => server.close());
           });
-          const notes = { ...absent, ...failures, ...(note === undefined ? {} : { all: note }) };
+          const all = [note, crowd].filter((words) => words !== undefined).join("; ");
+          const notes = { ...absent, ...failures, ...(all === "" ? {} : { all }) };
           lines.push(...linesOf({ title, rounds, goals, notes }));
           tell(`${title}: ${Object.entries(rounds[0]).map(brief).join(", ")}`);
           for (const failure of Object.values(failures)) tell(failure);
@@ -56,6 +59,14 @@ export async function measure({ tell }) {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What is to be said where others are at work on this machine, before we begin. */
+function whoElse() {
+  const [load = 0] = loadavg();
+  const cores = availableParallelism();
+  if (load < cores / 2) return undefined;
+  return `the machine was busy with other work (load ${load.toFixed(0)} on ${cores} cores): the ratios of CPU say something, rates and latencies little`;
 }
 
 /** Once more, should it fail: on a machine that is short of CPU, this Triton's python backend gives up now and then. */
