@@ -1,3 +1,4 @@
+import { cutTensor } from "./cut-tensor.ts";
 import { batchInputs, countOf, type RaggedPlan } from "./ragged-batch.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { Refusal } from "./refusal.ts";
@@ -56,13 +57,8 @@ export function splitBatch(
       const refusal = new Refusal("INTERNAL", misfit(name, tensor.shape, total, source));
       return members.map(() => refusal);
     }
-    const stride = total === 0 ? 0 : tensor.data.byteLength / total;
-    let before = 0;
-    parts.forEach((part, at) => {
-      const count = counts[at] ?? 0;
-      const data = tensor.data.subarray(before * stride, (before + count) * stride);
-      part.set(name, { datatype: tensor.datatype, shape: shapes[at] ?? [], data, movable: false });
-      before += count;
+    cutTensor(tensor, counts).forEach((data, at) => {
+      parts[at]?.set(name, { datatype: tensor.datatype, shape: shapes[at] ?? [], data, movable: false });
     });
   }
   return parts;

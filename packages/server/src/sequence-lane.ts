@@ -1,6 +1,7 @@
 import { joinBatch } from "./batch.ts";
 import { blankInputs } from "./blank-inputs.ts";
 import type { ComputeThread, TaskResult } from "./compute-thread.ts";
+import { cutTensor } from "./cut-tensor.ts";
 import { nextWork, type OpenSequence, type Turn, type Work } from "./open-sequence.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { Refusal } from "./refusal.ts";
@@ -9,7 +10,6 @@ import { type SchedulingClock, systemClock } from "./scheduling-clock.ts";
 import { type Candidate, chooseRows, type SequenceBatching } from "./sequence-batching.ts";
 import type { ControlInputs } from "./sequence-controls.ts";
 import { moveTensors, takeTensors } from "./task.ts";
-import { joinTexts, splitTexts } from "./text-tensors.ts";
 import type { MovedTensor, StateRow } from "./worker-messages.ts";
 
 export interface LaneOptions {
@@ -186,23 +186,19 @@ function rowKey(inputs: RawTensors): string {
 function splitOutputs(outputs: RawTensors, count: number): readonly Outcome[] {
   if (count === 1) return [outputs];
   const rows = Array.from({ length: count }, () => new Map<string, RawTensor>());
-  for (const [name, { datatype, shape, data }] of outputs) {
+  for (const [name, tensor] of outputs) {
+    const { datatype, shape } = tensor;
     if (shape[0] !== count) {
       const why = `output '${name}' came back as [${shape}] for a batch of ${count}; a model with max_batch_size keeps the batch in its first dimension`;
       return rows.map(() => new Refusal("INTERNAL", why));
     }
-    const parts = datatype === "BYTES" ? splitTextRows(data, count) : undefined;
-    const stride = data.byteLength / count;
-    rows.forEach((row, at) => {
-      const part = parts?.[at] ?? data.subarray(at * stride, (at + 1) * stride);
-      row.set(name, { datatype, shape: [1, ...shape.slice(1)], data: part, movable: false });
+    const parts = cutTensor(
+      tensor,
+      rows.map(() => 1),
+    );
+    parts.forEach((data, at) => {
+      rows[at]?.set(name, { datatype, shape: [1, ...shape.slice(1)], data, movable: false });
     });
   }
   return rows;
-}
-
-function splitTextRows(data: Uint8Array, count: number): readonly Uint8Array[] {
-  const texts = splitTexts(data);
-  const size = texts.length / count;
-  return Array.from({ length: count }, (_, at) => joinTexts(texts.slice(at * size, (at + 1) * size)));
 }
