@@ -78,7 +78,7 @@ function value(dice: Dice, type: TwinType): Value {
       return dice.chance(0.5);
     case "FP32":
     case "FP64":
-      return dice.pick([0, -0, 1.5, -2.25, 1e30, dice.fraction()]);
+      return dice.pick([0, -0, 1.5, -2.25, 1e30, dice.below(1024) / 1024]);
     case "FP16":
       return dice.pick([0, 0x3c00, 0xbc00, 0x7bff]);
     case "BYTES":

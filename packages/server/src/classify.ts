@@ -76,5 +76,6 @@ function format(datatype: Datatype, value: number | bigint): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   // Beyond 1e21 toFixed falls back to exponents.
+  if (Object.is(value, -0)) return "-0.000000";
   return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
 }

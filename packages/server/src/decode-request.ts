@@ -41,7 +41,7 @@ const MAX_RANK = 64;
 /**
  * Decodes by hand: of a message that is nearly all raw contents, only the small rest is looked at.
  *
- * @throws Refusal if the bytes are no such message; INTERNAL, as gRPC's libraries have it
+ * @throws Refusal if the bytes are no such message, or a text in it no UTF-8; INTERNAL, as gRPC's libraries have it
  */
 export function decodeInferRequest(bytes: Uint8Array): WireRequest {
   try {
@@ -71,9 +71,9 @@ function decode(bytes: Uint8Array): WireRequest {
     }
     if (inputs.length > MAX_TENSORS || outputs.length > MAX_TENSORS || raw.length > MAX_TENSORS)
       throw new RangeError(`it names more than ${MAX_TENSORS} tensors`);
-    if (field === 1) model = reader.string();
-    else if (field === 2) version = reader.string();
-    else if (field === 3) id = reader.string();
+    if (field === 1) model = reader.string(true);
+    else if (field === 2) version = reader.string(true);
+    else if (field === 3) id = reader.string(true);
     else if (field === 4) readParameter(reader.bytes(), parameters);
     else if (field === 5) inputs.push(readInput(reader.bytes()));
     else if (field === 6) outputs.push(readOutput(reader.bytes()));
@@ -91,8 +91,8 @@ function readInput(bytes: Uint8Array): WireInput {
   let parameters: Map<string, ParameterValue> | undefined;
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
-    if (field === 1 && type === WireType.LengthDelimited) name = reader.string();
-    else if (field === 2 && type === WireType.LengthDelimited) datatype = reader.string();
+    if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
+    else if (field === 2 && type === WireType.LengthDelimited) datatype = reader.string(true);
     else if (field === 3 && type === WireType.LengthDelimited) {
       const end = reader.uint32() + reader.pos;
       if (end > reader.len) throw new RangeError("its shape is cut short");
@@ -114,7 +114,7 @@ function readOutput(bytes: Uint8Array): WireOutput {
   let parameters: Map<string, ParameterValue> | undefined;
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
-    if (field === 1 && type === WireType.LengthDelimited) name = reader.string();
+    if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
     else if (field === 2 && type === WireType.LengthDelimited) {
       parameters ??= new Map();
       readParameter(reader.bytes(), parameters);
@@ -129,7 +129,7 @@ function readParameter(bytes: Uint8Array, into: Map<string, ParameterValue>): vo
   let value: ParameterValue | undefined;
   while (entry.pos < entry.len) {
     const [field, type] = entry.tag();
-    if (field === 1 && type === WireType.LengthDelimited) key = entry.string();
+    if (field === 1 && type === WireType.LengthDelimited) key = entry.string(true);
     else if (field === 2 && type === WireType.LengthDelimited) value = readValue(entry.bytes());
     else entry.skip(type, field);
   }
@@ -143,7 +143,7 @@ function readValue(bytes: Uint8Array): ParameterValue | undefined {
     const [field, type] = reader.tag();
     if (field === 1 && type === WireType.Varint) value = reader.bool();
     else if (field === 2 && type === WireType.Varint) value = BigInt(reader.int64());
-    else if (field === 3 && type === WireType.LengthDelimited) value = reader.string();
+    else if (field === 3 && type === WireType.LengthDelimited) value = reader.string(true);
     else if (field === 4 && type === WireType.Bit64) value = reader.double();
     else if (field === 5 && type === WireType.Varint) value = BigInt(reader.uint64());
     else reader.skip(type, field);

@@ -20,7 +20,7 @@ import type { SharedPlace } from "./shared-tensors.ts";
 
 /** How an answer is wanted. */
 export interface AnswerForm {
-  /** Outputs behind the JSON, unless told otherwise one by one. */
+  /** Outputs behind the JSON: all of them where none is asked for by name, as in Triton. */
   readonly binary: boolean;
   readonly byOutput: ReadonlyMap<string, boolean>;
 }
@@ -59,19 +59,18 @@ export function parseInferRequest(
   const byOutput = new Map<string, boolean>();
   const classes = new Map<string, number>();
   const places = new Map<string, SharedPlace>();
-  const named = new Set<string>();
-  const outputs = listOf(fields["outputs"] ?? [], "outputs").map((item) => {
+  const outputs = listOf(fields["outputs"] === undefined ? [] : fields["outputs"], "outputs").map((item) => {
     const output = fieldsOf(item);
     const name = textOf(member(output, "name"), "name");
-    // Of one that is named twice, what is said first holds, as in Triton.
-    if (named.has(name)) return name;
-    named.add(name);
     const parameters = fieldsOf(output["parameters"]);
     const { binary_data: binary, classification } = parameters;
+    const isBinary = binary !== undefined && booleanOf(binary, "binary_data");
+    const count = classification === undefined ? 0 : classCount(classification);
+    // Of one that is named twice, what is said first holds, as in Triton.
+    if (byOutput.has(name)) return name;
+    byOutput.set(name, isBinary);
     if (shared !== undefined && parameters["shared_memory_region"] !== undefined)
       places.set(name, placeOf(parameters));
-    if (binary !== undefined) byOutput.set(name, booleanOf(binary, "binary_data"));
-    const count = classification === undefined ? 0 : classCount(classification);
     if (count > 0) classes.set(name, count);
     return name;
   });
@@ -137,9 +136,11 @@ function parseInput(
   const size = (key: string): number => Number(integerOf(parameters[key] ?? 0, key, true));
   switch (way) {
     case "data": {
-      const flat = flatten(member(input, "data"));
+      // As in Triton, which looks for no elements where the shape has none, and leaves texts to be counted later.
+      const size = shape.length === 0 ? 0 : elementCountOf(shape);
+      const flat = size === 0 ? [] : flatten(member(input, "data"));
       const data = tensorOfJson(name, datatype, flat);
-      if (flat.length !== elementCountOf(shape))
+      if (datatype !== "BYTES" && flat.length !== size)
         throw new Refusal(
           "INTERNAL",
           "Unable to parse 'data': Shape does not match true shape of 'data' field",

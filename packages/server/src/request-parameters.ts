@@ -80,6 +80,7 @@ function whole(
   if (value === undefined) return undefined;
   if (typeof value !== "bigint")
     throw invalid(`invalid value type for '${name}' parameter, expected ${kind}.`);
+  if (value < 0n) throw invalid(`invalid value for '${name}', expected value >= 0.`);
   return Number(value);
 }
 
