@@ -91,28 +91,29 @@ describe("attacks", () => {
   const streaming = { ...call, ":path": "/inference.GRPCInferenceService/ModelStreamInfer" };
   const unary = { ...call, ":path": "/inference.GRPCInferenceService/ModelInfer" };
 
-  it(
-    "hundreds of connections that send a byte now and then",
-    () =>
-      withstands(async () => {
-        const head = "POST /v2/models/variable/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
-        const sockets: Socket[] = [];
-        const preface: Socket[] = [];
-        for (let group = 0; group < 4 * TIMES; group++) {
-          sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => socket(server.http)))));
-          preface.push(...(await Promise.all(Array.from({ length: 50 }, () => socket(server.grpc)))));
-        }
-        for (let i = 0; i < 40; i++) {
-          for (const [index, slow] of sockets.entries())
-            slow.write(index % 2 === 0 ? (head[i] ?? "x") : i === 0 ? head : "{");
-          for (const slow of preface) slow.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[i] ?? "");
-          await wait(25);
-        }
-        await works();
-        for (const slow of [...sockets, ...preface]) slow.destroy();
-      }),
-    60_000,
-  );
+  const slowly = async (): Promise<void> => {
+    const head = "POST /v2/models/variable/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
+    const sockets: Socket[] = [];
+    const preface: Socket[] = [];
+    for (let group = 0; group < 4 * TIMES; group++) {
+      sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => socket(server.http)))));
+      preface.push(...(await Promise.all(Array.from({ length: 50 }, () => socket(server.grpc)))));
+    }
+    for (let i = 0; i < 40; i++) {
+      for (const [index, slow] of sockets.entries())
+        slow.write(index % 2 === 0 ? (head[i] ?? "x") : i === 0 ? head : "{");
+      for (const slow of preface) slow.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[i] ?? "");
+      await wait(25);
+    }
+    await works();
+    for (const slow of [...sockets, ...preface]) slow.destroy();
+  };
+
+  it("hundreds of connections that send a byte now and then", async () => {
+    // Once before it is measured: buffers for thousands of connections stay with the allocator, and serve the next ones.
+    await slowly();
+    await withstands(slowly);
+  }, 120_000);
 
   it(
     "calls that are reset as soon as they are made",
