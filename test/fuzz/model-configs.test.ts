@@ -47,7 +47,7 @@ const MORE: readonly string[] = [
 ];
 
 function mutatedConfig(dice: Dice): string {
-  const tokens = BASE.match(/"[^"]*"|[A-Za-z_0-9-]+|[^\s]/g) ?? [];
+  const tokens: string[] = BASE.match(/"[^"]*"|[A-Za-z_0-9-]+|[^\s]/g) ?? [];
   for (let i = dice.pick([0, 1, 1, 1, 2]); i > 0; i--) {
     const at = dice.below(tokens.length);
     const token = tokens[at] ?? "";
