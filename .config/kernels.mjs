@@ -3,7 +3,7 @@
 // lies there was made from the sources as they are.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,16 +24,28 @@ const sources = readdirSync(join(root, "packages"))
   .map((name) => join(root, "packages", name, "assembly"))
   .flatMap((folder) => {
     try {
-      return readdirSync(folder).map((file) => join(folder, file));
+      return readdirSync(folder)
+        .filter((name) => name.endsWith(".ts"))
+        .map((file) => join(folder, file));
     } catch {
       return [];
     }
   });
 
+/** A kernel's file, and those that it is put together from: in a folder of its name. */
+function partsOf(source) {
+  const folder = source.replace(/\.ts$/, "");
+  return [source, ...(existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [])];
+}
+
 /** What a module says of what it was made from. */
 const stamp = (source) =>
   createHash("sha256")
-    .update(`${COMPILER} ${FLAGS.join(" ")}\n${readFileSync(source, "utf8")}`)
+    .update(
+      [`${COMPILER} ${FLAGS.join(" ")}`, ...partsOf(source).map((file) => readFileSync(file, "utf8"))].join(
+        "\n",
+      ),
+    )
     .digest("hex");
 
 const targetOf = (source) =>

@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
 
 /** Adds the command that the arguments name, or all of them where they name none: for help, and for what is misspelt. */
 export async function addCommands(program: Command, args: readonly string[]): Promise<void> {
+  if (args[0] === "--version" || args[0] === "-V") return;
   const named = args.find((arg) => !arg.startsWith("-"));
   const wanted = named !== undefined && Object.hasOwn(commands, named) ? [named] : Object.keys(commands);
   for (const name of wanted) (await commands[name]?.())?.(program);

@@ -3,8 +3,6 @@ import { readFile } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StrainflowError } from "@strainflow/series";
-import { createJiti } from "jiti";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { settingsProblems } from "./settings-problems.ts";
 
@@ -193,13 +191,15 @@ async function load(path: string): Promise<unknown> {
     }
     case ".yaml":
     case ".yml":
-      return parseYaml(await readFile(path, "utf8")) ?? {};
+      return (await import("yaml")).parse(await readFile(path, "utf8")) ?? {};
     case ".ts":
     case ".mts":
     case ".js":
     case ".mjs":
       // Wherever the file lies, `strainflow` in it is this one.
-      return createJiti(import.meta.url, { alias: { strainflow: own } }).import(path, { default: true });
+      return (await import("jiti"))
+        .createJiti(import.meta.url, { alias: { strainflow: own } })
+        .import(path, { default: true });
     default:
       throw new Error("settings are .ts, .js, .json or .yaml files");
   }

@@ -1,6 +1,7 @@
 import type { CallOptions } from "./call-options.ts";
 import { givenUp, limitWait } from "./give-up.ts";
 import type { InferResult, TritonCall, TritonListener, TritonRequest } from "./request.ts";
+import { createResponseFeed } from "./response-feed.ts";
 
 /** All responses to one request, on a stream of its own that is opened when the loop begins. */
 export async function* inferMany(
@@ -10,14 +11,12 @@ export async function* inferMany(
   options: CallOptions = {},
 ): AsyncGenerator<InferResult, void, undefined> {
   const request = complete();
-  const waiting: InferResult[] = [];
-  let failure: Error | undefined;
-  let over = false;
-  let wake: () => void = () => undefined;
+  const feed = createResponseFeed(() => undefined);
+  let failed = false;
 
   function fail(error: Error): void {
-    failure ??= error;
-    wake();
+    failed = true;
+    feed.finish(error);
   }
   const about = { modelName, requestId: request.id, sequenceId: request.sequence?.id };
   const unlimit = limitWait(options, about, fail);
@@ -27,31 +26,18 @@ export async function* inferMany(
     response(result) {
       if (result.error !== undefined) return fail(result.error);
       // What only says that nothing more comes is no response.
-      if (!isEmptyFinal(result)) waiting.push(result);
-      if (result.final) over = true;
-      wake();
+      if (!isEmptyFinal(result)) feed.push(result);
+      if (result.final) feed.finish(undefined);
     },
     lost: fail,
-    closed() {
-      over = true;
-      wake();
-    },
+    closed: () => feed.finish(undefined),
   });
   try {
-    if (failure === undefined) {
+    if (!failed) {
       call.send(request);
       call.end();
     }
-    for (;;) {
-      const next = waiting.shift();
-      if (next !== undefined) yield next;
-      else if (failure !== undefined) throw failure;
-      else if (over) return;
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-    }
+    yield* feed.iterator;
   } finally {
     unlimit();
     call.cancel();

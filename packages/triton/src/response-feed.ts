@@ -3,9 +3,9 @@ import type { InferResult } from "./request.ts";
 /** Responses for one loop over them. What it has not taken yet is kept. */
 export interface ResponseFeed {
   push(result: InferResult): void;
-  /** No more: the loop ends after what is kept, by the error if there is one. */
+  /** No more: the loop ends after what is kept, by the error if there is one, the first of them. */
   finish(error: Error | undefined): void;
-  readonly iterator: AsyncIterator<InferResult>;
+  readonly iterator: AsyncGenerator<InferResult, void, undefined>;
 }
 
 /** @param onLeave told when the loop is left */
@@ -39,7 +39,7 @@ export function createResponseFeed(onLeave: () => void): ResponseFeed {
     },
     finish(error) {
       over = true;
-      failure = error;
+      failure ??= error;
       wake();
     },
     iterator: loop(),

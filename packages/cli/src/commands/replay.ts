@@ -5,7 +5,6 @@ import { exitCodes } from "../exit-code.ts";
 import { afterHelp } from "../help-style.ts";
 import { openInput, type StrainInput } from "../input.ts";
 import { interruptible } from "../interrupt.ts";
-import { openLiveInput } from "../live-input.ts";
 import { runSearch } from "../run-search.ts";
 import { addSearchFlags, gatherSettings, type SearchFlags } from "../search-flags.ts";
 import type { FileSettings } from "../settings-file.ts";
@@ -74,7 +73,13 @@ async function replay(
   const input: StrainInput =
     from === undefined
       ? await openInput(files, settings, signal)
-      : await openLiveInput({ address: from, pattern, settings, terminal, signal });
+      : await (await import("../live-input.ts")).openLiveInput({
+          address: from,
+          pattern,
+          settings,
+          terminal,
+          signal,
+        });
   try {
     terminal.say("data", input.description);
     const table = createDetectionTable(terminal, input.ifos);
