@@ -1,25 +1,25 @@
-import { decodeInferRequest } from "./decode-request.ts";
+import type { Model, ModelRequest, Pending } from "./models/model.ts";
+import type { ModelRegistry } from "./models/model-registry.ts";
+import type { ModelRepository } from "./models/model-repository.ts";
+import { asRefusal, Refusal } from "./refusal.ts";
+import { decodeInferRequest } from "./requests/decode-request.ts";
 import {
   encodeEmptyFinal,
   FINAL,
   NOT_FINAL,
   ResponseEncoder,
   sequenceParameters,
-} from "./encode-response.ts";
-import type { Model, ModelRequest, Pending } from "./model.ts";
-import type { ModelRegistry } from "./model-registry.ts";
-import type { ModelRepository } from "./model-repository.ts";
-import { toModelRequest } from "./model-request.ts";
-import { nowNs } from "./monotonic.ts";
-import type { RawTensors } from "./raw-tensor.ts";
-import { asRefusal, Refusal } from "./refusal.ts";
-import { requestFlags } from "./request-parameters.ts";
-import type { Outcome } from "./scheduler.ts";
-import type { SequenceOwner } from "./sequence-owner.ts";
-import type { ServerLog } from "./server-log.ts";
-import type { SharedMemory } from "./shared-memory.ts";
-import { deliver } from "./shared-tensors.ts";
-import type { Tracer } from "./tracer.ts";
+} from "./requests/encode-response.ts";
+import { toModelRequest } from "./requests/model-request.ts";
+import { requestFlags } from "./requests/request-parameters.ts";
+import { nowNs } from "./scheduling/monotonic.ts";
+import type { Outcome } from "./scheduling/scheduler.ts";
+import type { SequenceOwner } from "./sequences/sequence-owner.ts";
+import type { RawTensors } from "./tensors/raw-tensor.ts";
+import type { SharedMemory } from "./tensors/shared-memory.ts";
+import { deliver } from "./tensors/shared-tensors.ts";
+import type { ServerLog } from "./watching/server-log.ts";
+import type { Tracer } from "./watching/tracer.ts";
 
 /** What a request that came as bytes is answered with. */
 export interface Answer {

@@ -9,14 +9,14 @@ import {
   streamingFromParameters,
   type Tensor,
 } from "@strainflow/series";
-import { stringParameters } from "./load-spec.ts";
-import type { Model, ModelRequest, Pending } from "./model.ts";
-import { tensorSpecs } from "./model-spec.ts";
-import type { RawTensor } from "./raw-tensor.ts";
+import { stringParameters } from "./models/load-spec.ts";
+import type { Model, ModelRequest, Pending } from "./models/model.ts";
+import { tensorSpecs } from "./models/model-spec.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
-import type { Outcome, SequencePlace } from "./scheduler.ts";
-import { SequenceOwner } from "./sequence-owner.ts";
-import { fromRaw, toRaw } from "./tensor-bytes.ts";
+import type { Outcome, SequencePlace } from "./scheduling/scheduler.ts";
+import { SequenceOwner } from "./sequences/sequence-owner.ts";
+import type { RawTensor } from "./tensors/raw-tensor.ts";
+import { fromRaw, toRaw } from "./tensors/tensor-bytes.ts";
 
 /** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
 export interface InProcessModel extends StreamingModel {

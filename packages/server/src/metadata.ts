@@ -5,8 +5,8 @@ import type {
   ModelStatistics,
   ServerMetadataResponseSchema,
 } from "@strainflow/proto";
-import { checkVersion, type ModelRegistry } from "./model-registry.ts";
-import type { Port } from "./model-spec.ts";
+import { checkVersion, type ModelRegistry } from "./models/model-registry.ts";
+import type { Port } from "./models/model-spec.ts";
 import { invalid } from "./refusal.ts";
 
 /** This package's version, and not Triton's: a client that asks learns whom it talks to. */

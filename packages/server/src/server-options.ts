@@ -1,8 +1,8 @@
 import type { AccessToken, TlsFiles } from "./access.ts";
-import type { ModelControlMode } from "./model-repository.ts";
-import type { PushOptions } from "./push-metrics.ts";
-import type { LogForm } from "./server-log.ts";
-import type { TraceLevel } from "./trace-settings.ts";
+import type { ModelControlMode } from "./models/model-repository.ts";
+import type { PushOptions } from "./watching/push-metrics.ts";
+import type { LogForm } from "./watching/server-log.ts";
+import type { TraceLevel } from "./watching/trace-settings.ts";
 
 export interface ServerOptions {
   /** A folder with one folder per model: `config.pbtxt` and numbered versions. */

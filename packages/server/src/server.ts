@@ -3,20 +3,20 @@ import { resolve } from "node:path";
 import { invalidOption, StrainflowError, type TensorSpec } from "@strainflow/series";
 import { Access, checkExposure, readTls } from "./access.ts";
 import { Core } from "./core.ts";
-import { serveGrpc } from "./grpc-service.ts";
-import { serveHttp } from "./http-service.ts";
+import { serveGrpc } from "./grpc/service.ts";
+import { serveHttp } from "./http/service.ts";
 import { type InProcessModel, inProcessModel } from "./in-process.ts";
-import { loadModels } from "./load-models.ts";
-import { Metrics } from "./metrics.ts";
-import { serveMetrics } from "./metrics-service.ts";
-import { tensorSpecs } from "./model-spec.ts";
-import { checkPush, pushMetrics } from "./push-metrics.ts";
-import { ServerLog } from "./server-log.ts";
+import { loadModels } from "./models/load-models.ts";
+import { tensorSpecs } from "./models/model-spec.ts";
 import type { ServerOptions } from "./server-options.ts";
-import { SharedMemory } from "./shared-memory.ts";
-import { TraceExporter } from "./trace-exporter.ts";
-import { TraceSettings } from "./trace-settings.ts";
-import { Tracer } from "./tracer.ts";
+import { SharedMemory } from "./tensors/shared-memory.ts";
+import { Metrics } from "./watching/metrics.ts";
+import { serveMetrics } from "./watching/metrics-service.ts";
+import { checkPush, pushMetrics } from "./watching/push-metrics.ts";
+import { ServerLog } from "./watching/server-log.ts";
+import { TraceExporter } from "./watching/trace-exporter.ts";
+import { TraceSettings } from "./watching/trace-settings.ts";
+import { Tracer } from "./watching/tracer.ts";
 
 /** A model as the server has it. */
 export interface ServedModel {

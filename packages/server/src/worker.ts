@@ -4,12 +4,12 @@
  */
 import { parentPort, threadId } from "node:worker_threads";
 import type { Tensor } from "onnxruntime-node";
-import { type ComputeModel, fromOrt, toOrt } from "./compute-model.ts";
-import { nowNs } from "./monotonic.ts";
-import { createNativeAggregator } from "./native-aggregator.ts";
-import { createNativeSnapshotter } from "./native-snapshotter.ts";
-import { loadOnnxModel } from "./onnx-model.ts";
-import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./worker-messages.ts";
+import { type ComputeModel, fromOrt, toOrt } from "./backends/compute-model.ts";
+import { createNativeAggregator } from "./backends/native-aggregator.ts";
+import { createNativeSnapshotter } from "./backends/native-snapshotter.ts";
+import { loadOnnxModel } from "./backends/onnx-model.ts";
+import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./backends/worker-messages.ts";
+import { nowNs } from "./scheduling/monotonic.ts";
 
 const port = parentPort;
 if (port === null) throw new Error(`worker.js is a worker thread's entry (thread ${threadId})`);

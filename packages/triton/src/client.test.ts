@@ -1,11 +1,11 @@
 import { fromText } from "@bufbuild/protobuf/txtpb";
 import { ModelConfigSchema } from "@strainflow/proto";
 import { afterEach, describe, expect, it } from "vitest";
-import { parseAddress } from "./address.ts";
 import type { TritonClient } from "./client.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 import { type FakeModel, type FakeOptions, startFakeServer } from "./testing/fake-server.ts";
-import { TRANSPORTS } from "./transport.ts";
+import { parseAddress } from "./transport/address.ts";
+import { TRANSPORTS } from "./transport/transport.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

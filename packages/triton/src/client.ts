@@ -8,15 +8,15 @@ import {
 } from "@strainflow/proto";
 import { isStrainflowError } from "@strainflow/series";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import { discoverModel, modelConfig } from "./discover-model.ts";
-import type { StreamLimits } from "./infer-call.ts";
+import { discoverModel, modelConfig } from "./discovery/discover-model.ts";
+import { type StreamingOverrides, streamingSpec } from "./discovery/streaming-spec.ts";
 import { createModel, type ServedModel, type TritonModel } from "./model.ts";
 import { createRepositoryControl, type RepositoryControl } from "./repository-control.ts";
 import type { InferResult, TritonRequest } from "./request.ts";
 import { createServerSettings, type ServerSettings } from "./server-settings.ts";
-import { createServers, type Servers } from "./servers.ts";
 import { type CudaMemory, createCudaMemory, createSystemMemory, type SystemMemory } from "./shared-memory.ts";
-import { type StreamingOverrides, streamingSpec } from "./streaming-spec.ts";
+import type { StreamLimits } from "./streams/infer-call.ts";
+import { createServers, type Servers } from "./transport/servers.ts";
 
 /** What a server says of itself. */
 export interface ServerInfo {

@@ -1,15 +1,15 @@
 import { GRPCInferenceService } from "@strainflow/proto";
 import { invalidOption } from "@strainflow/series";
-import { parseAddress } from "./address.ts";
 import { createClient, type TritonClient } from "./client.ts";
-import { tlsOptions } from "./credentials.ts";
-import { createGrpcLink } from "./grpc-link.ts";
-import type { StreamLimits } from "./infer-call.ts";
-import type { Link } from "./link.ts";
-import { waitUntilReady } from "./readiness.ts";
-import type { HealthOptions } from "./server-health.ts";
-import { createServers } from "./servers.ts";
-import { COMPRESSIONS, type TransportOptions } from "./transport.ts";
+import type { StreamLimits } from "./streams/infer-call.ts";
+import { parseAddress } from "./transport/address.ts";
+import { tlsOptions } from "./transport/credentials.ts";
+import { createGrpcLink } from "./transport/grpc-link.ts";
+import type { Link } from "./transport/link.ts";
+import { waitUntilReady } from "./transport/readiness.ts";
+import type { HealthOptions } from "./transport/server-health.ts";
+import { createServers } from "./transport/servers.ts";
+import { COMPRESSIONS, type TransportOptions } from "./transport/transport.ts";
 
 export interface ConnectOptions extends TransportOptions, HealthOptions, Partial<StreamLimits> {
   /** Milliseconds that the server (of several, one of them) may take to become ready. Default 10 000. */
@@ -57,7 +57,7 @@ export async function connect(
   for (const one of addresses) {
     if (one.protocol === "http") {
       // Its HTTP client takes a tenth of a second to load, and most connect by gRPC.
-      const { createHttpLink } = await import("./http-link.ts");
+      const { createHttpLink } = await import("./transport/http-link.ts");
       links.push(createHttpLink(one, connections ?? HTTP_CONNECTIONS, options));
     } else links.push(createGrpcLink(one, connections ?? 1, options));
   }

@@ -1,5 +1,5 @@
 import { StrainflowError } from "@strainflow/series";
-import type { GrpcStatus } from "./grpc-status.ts";
+import type { GrpcStatus } from "./transport/grpc-status.ts";
 
 /** Why a stream was given up. */
 export type LostReason =

@@ -1,5 +1,4 @@
 export type { CallOptions } from "./call-options.ts";
-export { type ClassScore, parseClasses } from "./classes.ts";
 export type {
   InferOptions,
   ModelChoice,
@@ -9,12 +8,8 @@ export type {
   TritonClient,
 } from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
-export type { BearerToken, CredentialOptions } from "./credentials.ts";
-export type { EndOutcome } from "./end-sequence.ts";
+export type { StreamingOverrides } from "./discovery/streaming-spec.ts";
 export type { LostReason } from "./errors.ts";
-export type { StreamLimits } from "./infer-call.ts";
-export type { InferSession, SessionOptions, SessionRequestOptions } from "./infer-session.ts";
-export type { LatencyProfile } from "./latency-profile.ts";
 export type { ModelRequest, ServedModel, TritonModel } from "./model.ts";
 export type { IndexEntry, LoadOptions, RepositoryControl, UnloadOptions } from "./repository-control.ts";
 export type {
@@ -30,7 +25,6 @@ export type {
   TritonListener,
   TritonRequest,
 } from "./request.ts";
-export type { HealthOptions } from "./server-health.ts";
 export type { LogSettings, ServerSettings, TraceSettings } from "./server-settings.ts";
 export type {
   CudaMemory,
@@ -39,5 +33,11 @@ export type {
   SystemMemory,
   SystemRegion,
 } from "./shared-memory.ts";
-export type { StreamingOverrides } from "./streaming-spec.ts";
-export type { Compression, TransportName, TransportOptions } from "./transport.ts";
+export type { EndOutcome } from "./streams/end-sequence.ts";
+export type { StreamLimits } from "./streams/infer-call.ts";
+export type { InferSession, SessionOptions, SessionRequestOptions } from "./streams/infer-session.ts";
+export type { LatencyProfile } from "./streams/latency-profile.ts";
+export { type ClassScore, parseClasses } from "./tensors/classes.ts";
+export type { BearerToken, CredentialOptions } from "./transport/credentials.ts";
+export type { HealthOptions } from "./transport/server-health.ts";
+export type { Compression, TransportName, TransportOptions } from "./transport/transport.ts";

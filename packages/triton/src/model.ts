@@ -1,15 +1,15 @@
 import type { ModelConfig } from "@strainflow/proto";
 import type { StreamingModel, StreamingSpec, TensorSpec } from "@strainflow/series";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import { type EndOutcome, endSequence } from "./end-sequence.ts";
-import type { StreamLimits } from "./infer-call.ts";
-import { inferMany } from "./infer-many.ts";
-import { type InferSession, openSession, type SessionOptions } from "./infer-session.ts";
-import { requestTensors } from "./input-values.ts";
-import { createLatencyBook, type LatencyProfile } from "./latency-profile.ts";
-import type { Link, ModelTarget } from "./link.ts";
 import type { InferResult, InputValue, TritonCall, TritonListener, TritonRequest } from "./request.ts";
-import type { Servers } from "./servers.ts";
+import { type EndOutcome, endSequence } from "./streams/end-sequence.ts";
+import type { StreamLimits } from "./streams/infer-call.ts";
+import { inferMany } from "./streams/infer-many.ts";
+import { type InferSession, openSession, type SessionOptions } from "./streams/infer-session.ts";
+import { createLatencyBook, type LatencyProfile } from "./streams/latency-profile.ts";
+import { requestTensors } from "./tensors/input-values.ts";
+import type { Link, ModelTarget } from "./transport/link.ts";
+import type { Servers } from "./transport/servers.ts";
 
 /** A request whose inputs may be elements alone, and whose id may be left to us. */
 export interface ModelRequest extends Omit<TritonRequest, "id" | "inputs"> {

@@ -1,6 +1,6 @@
 import { GRPCInferenceService, type RepositoryIndexResponse_ModelIndex } from "@strainflow/proto";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import type { Servers } from "./servers.ts";
+import type { Servers } from "./transport/servers.ts";
 
 /** What a model repository holds: one entry per model and version. */
 export interface IndexEntry {

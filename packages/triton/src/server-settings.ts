@@ -1,6 +1,6 @@
 import { GRPCInferenceService, type LogSettingsResponse } from "@strainflow/proto";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import type { Servers } from "./servers.ts";
+import type { Servers } from "./transport/servers.ts";
 
 /** Trace settings by their names (`trace_level`, `trace_rate`, `trace_count`, `log_frequency`, …), values as texts. */
 export type TraceSettings = Readonly<Record<string, readonly string[]>>;

@@ -1,6 +1,6 @@
 import { GRPCInferenceService } from "@strainflow/proto";
 import { type CallOptions, callLimits } from "./call-options.ts";
-import type { Servers } from "./servers.ts";
+import type { Servers } from "./transport/servers.ts";
 
 /** A shared memory object that the server has opened (`/dev/shm` on Linux). */
 export interface SystemRegion {

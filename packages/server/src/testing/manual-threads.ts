@@ -1,7 +1,7 @@
-import type { TaskRunner } from "../instances.ts";
-import type { RawTensor } from "../raw-tensor.ts";
-import type { SchedulingClock } from "../scheduling-clock.ts";
-import type { MovedTensor } from "../worker-messages.ts";
+import type { TaskRunner } from "../backends/instances.ts";
+import type { MovedTensor } from "../backends/worker-messages.ts";
+import type { SchedulingClock } from "../scheduling/clock.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
 
 /** A clock that goes on when the test says so. */
 export class ManualClock implements SchedulingClock {

@@ -7,12 +7,12 @@ import {
   type StrainflowError,
 } from "@strainflow/series";
 import { afterEach } from "vitest";
-import { parseAddress } from "../address.ts";
-import { openInferCall, type StreamLimits } from "../infer-call.ts";
-import { createRequestEncoder } from "../request-encoder.ts";
-import { createResponseDecoder } from "../response-decoder.ts";
-import type { TransportOptions } from "../transport.ts";
-import { createTransportPool } from "../transport-pool.ts";
+import { openInferCall, type StreamLimits } from "../streams/infer-call.ts";
+import { createRequestEncoder } from "../tensors/request-encoder.ts";
+import { createResponseDecoder } from "../tensors/response-decoder.ts";
+import { parseAddress } from "../transport/address.ts";
+import { createTransportPool } from "../transport/pool.ts";
+import type { TransportOptions } from "../transport/transport.ts";
 import { type FakeOptions, type FakeServer, startFakeServer } from "./fake-server.ts";
 
 /** What a test leaves behind, undone after it. */

@@ -1,7 +1,7 @@
 import { fromText } from "@bufbuild/protobuf/txtpb";
 import { type ModelConfig, ModelConfigSchema } from "@strainflow/proto";
 import type { StreamingSpec, TensorSpec } from "@strainflow/series";
-import { type StreamingOverrides, streamingSpec } from "../streaming-spec.ts";
+import { type StreamingOverrides, streamingSpec } from "../discovery/streaming-spec.ts";
 
 export const config = (text: string): ModelConfig => fromText(ModelConfigSchema, text);
 

@@ -1,0 +1,248 @@
+import { Worker } from "node:worker_threads";
+import { Refusal } from "../refusal.ts";
+import type {
+  FromWorker,
+  GraphTensor,
+  LoadSpec,
+  MovedTensor,
+  RunMarks,
+  StepRun,
+  ToWorker,
+} from "./worker-messages.ts";
+
+export interface TaskResult {
+  readonly tensors: readonly MovedTensor[];
+  readonly marks: RunMarks;
+}
+
+export interface Graph {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+type TaskDone = (outcome: TaskResult | Refusal) => void;
+
+interface Load {
+  readonly spec: LoadSpec;
+  readonly resolve: (graph: Graph) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Threads that die this often within a minute are not started again. */
+const MAX_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+
+/**
+ * One compute thread as the event loop sees it: tasks go in by message and are run in order. A thread that dies takes
+ * its tasks and its states with it, not the server: it is started again with the same models.
+ */
+export class ComputeThread {
+  readonly name: string;
+  /** The thread died and its states with it; told once per death, after the tasks in it were refused. */
+  onLost: () => void = () => {};
+  readonly #log: (message: string) => void;
+  #worker: Worker;
+  #task = 0;
+  readonly #tasks = new Map<number, TaskDone>();
+  readonly #models = new Map<number, LoadSpec>();
+  readonly #loading = new Map<number, Load>();
+  /** Models that a thread which was started again has yet to load again. */
+  readonly #restoring = new Set<number>();
+  readonly #restarts: number[] = [];
+  #state: "running" | "closing" | "dead" = "running";
+  #closed: () => void = () => {};
+
+  constructor(name: string, log: (message: string) => void) {
+    this.name = name;
+    this.#log = log;
+    this.#worker = this.#start();
+  }
+
+  /** Tasks sent and not yet answered. */
+  get pending(): number {
+    return this.#tasks.size;
+  }
+
+  /** It takes tasks: it runs, or is being started again. */
+  get alive(): boolean {
+    return this.#state === "running";
+  }
+
+  /** It has all that it had: it was not started again, or has loaded everything anew. */
+  get ready(): boolean {
+    return this.#state === "running" && this.#restoring.size === 0;
+  }
+
+  load(model: number, spec: LoadSpec): Promise<Graph> {
+    return new Promise((resolve, reject) => {
+      this.#loading.set(model, { spec, resolve, reject });
+      this.#send({ type: "load", model, spec });
+    });
+  }
+
+  /** Lets go of a model, once what was sent before this has run. */
+  unload(model: number): void {
+    this.#models.delete(model);
+    if (this.#state === "running") this.#send({ type: "unload", model });
+  }
+
+  /** Runs a chain of models. `done` is called once, later; `tensors` are gone from this thread. */
+  run(
+    steps: readonly StepRun[],
+    tensors: readonly MovedTensor[],
+    wanted: readonly string[],
+    done: TaskDone,
+  ): void {
+    if (this.#state !== "running") {
+      queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
+      return;
+    }
+    const task = ++this.#task;
+    this.#tasks.set(task, done);
+    this.#send(
+      { type: "run", task, steps, tensors, wanted },
+      tensors.map(({ buffer }) => buffer),
+    );
+  }
+
+  /** Copies of a sequence's states, behind what was sent before this. `done` is called once, later. */
+  save(model: number, state: number, done: TaskDone): void {
+    this.#ask(done, (task) => ({ type: "save", task, model, state }));
+  }
+
+  /** Puts states in, before what is sent after this. `done` is called once, later. */
+  restore(model: number, state: number, tensors: readonly MovedTensor[], done: TaskDone): void {
+    this.#ask(done, (task) => ({ type: "restore", task, model, state, tensors }));
+  }
+
+  #ask(done: TaskDone, message: (task: number) => ToWorker): void {
+    if (this.#state !== "running") {
+      queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
+      return;
+    }
+    const task = ++this.#task;
+    this.#tasks.set(task, done);
+    this.#send(message(task));
+  }
+
+  forget(state: number): void {
+    if (this.#state === "running") this.#send({ type: "forget", state });
+  }
+
+  /** Lets the thread finish what it has, release its models and leave; it is never terminated inside a run. */
+  async close(): Promise<void> {
+    if (this.#state === "dead") return;
+    const { promise: left, resolve } = deferred();
+    this.#closed = resolve;
+    if (this.#state === "running") {
+      this.#send({ type: "close" });
+      this.#state = "closing";
+    }
+    await left;
+  }
+
+  /** For tests: the thread fails as if by a fault of its own, before it takes anything that is sent after this. */
+  crash(): Promise<void> {
+    const { promise, resolve } = deferred();
+    this.#worker.once("exit", resolve);
+    this.#send({ type: "crash" });
+    return promise;
+  }
+
+  #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #start(): Worker {
+    // ONNX Runtime would report its use to its maker, and leave a log in the temporary folder. It reads the variable of
+    // the process, which a worker thread cannot set.
+    process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+    // From sources as from the build: a worker thread needs the built file.
+    const worker = new Worker(new URL("../../dist/worker.js", import.meta.url), {
+      name: this.name,
+      execArgv: [],
+    });
+    worker.on("message", (message: FromWorker) => this.#hear(message));
+    worker.on("error", (error) => this.#log(`${this.name}: ${error.message}`));
+    worker.on("exit", (code) => this.#exit(code));
+    return worker;
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case "done":
+      case "failed": {
+        const done = this.#tasks.get(message.task);
+        this.#tasks.delete(message.task);
+        done?.(message.type === "done" ? message : new Refusal("INTERNAL", message.message));
+        return;
+      }
+      case "loaded": {
+        const load = this.#loading.get(message.model);
+        this.#loading.delete(message.model);
+        if (load === undefined) return;
+        this.#models.set(message.model, load.spec);
+        load.resolve(message);
+        return;
+      }
+      case "not-loaded": {
+        const load = this.#loading.get(message.model);
+        this.#loading.delete(message.model);
+        load?.reject(new Error(message.message));
+        return;
+      }
+      case "closed":
+        return;
+    }
+  }
+
+  #exit(code: number): void {
+    const closing = this.#state === "closing";
+    const lost = [...this.#tasks.values()];
+    this.#tasks.clear();
+    const loading = [...this.#loading.values()];
+    this.#loading.clear();
+    if (closing) this.#state = "dead";
+    else this.#restart(code);
+    for (const done of lost)
+      done(
+        new Refusal("UNAVAILABLE", `${this.name} ${closing ? "was closed" : "died"} with the request in it`),
+      );
+    for (const load of loading) load.reject(new Error(`${this.name} ended while it loaded a model`));
+    if (!closing) this.onLost();
+    this.#closed();
+  }
+
+  #restart(code: number): void {
+    const now = performance.now();
+    while (this.#restarts[0] !== undefined && this.#restarts[0] < now - RESTART_WINDOW_MS)
+      this.#restarts.shift();
+    if (this.#restarts.length >= MAX_RESTARTS) {
+      this.#state = "dead";
+      this.#log(
+        `${this.name} died ${MAX_RESTARTS + 1} times within a minute (exit code ${code}); it stays down`,
+      );
+      return;
+    }
+    this.#restarts.push(now);
+    this.#log(
+      `${this.name} died (exit code ${code}); it is started again with its ${this.#models.size} models`,
+    );
+    this.#worker = this.#start();
+    for (const [model, spec] of this.#models) {
+      this.#restoring.add(model);
+      this.load(model, spec).then(
+        () => this.#restoring.delete(model),
+        (error: unknown) => this.#log(`${this.name}: a model could not be loaded again: ${String(error)}`),
+      );
+    }
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

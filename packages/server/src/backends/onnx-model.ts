@@ -1,0 +1,121 @@
+import { InferenceSession, type Tensor } from "onnxruntime-node";
+import { putStates } from "../sequences/put-states.ts";
+import { joinRows, rowOf, splitRows } from "../sequences/state-rows.ts";
+import { ELEMENT_SIZE } from "../tensors/datatypes.ts";
+import { type ComputeModel, cloneTensor, datatypeOfOrt, fromOrt, toOrt } from "./compute-model.ts";
+import type { GraphTensor, LoadSpec, MovedTensor, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
+
+/** Loads an ONNX file. Graph and states are checked against each other by the loader, which knows the configuration. */
+export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
+  const session = await InferenceSession.create(spec.path, {
+    intraOpNumThreads: spec.intraOpThreads,
+    interOpNumThreads: spec.interOpThreads,
+    graphOptimizationLevel: spec.optimizationLevel,
+    executionMode: spec.interOpThreads > 1 ? "parallel" : "sequential",
+    logSeverityLevel: 3,
+    // Threads that spin between runs burn the very cores that other models and the event loop need.
+    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+  });
+  return new OnnxModel(session, spec.states);
+}
+
+class OnnxModel implements ComputeModel {
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+  readonly #session: InferenceSession;
+  readonly #states: readonly StateSpec[];
+  /** By sequence: the states in the order of the configuration. */
+  readonly #held = new Map<number, readonly Tensor[]>();
+
+  constructor(session: InferenceSession, states: readonly StateSpec[]) {
+    this.#session = session;
+    this.#states = states;
+    this.inputs = session.inputMetadata.map(graphTensor);
+    this.outputs = session.outputMetadata.map(graphTensor);
+  }
+
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    wanted: readonly string[],
+    rows: StepRun["rows"],
+  ): Promise<Readonly<Record<string, Tensor>>> {
+    if (this.#states.length === 0 || rows === undefined) return this.#session.run(feeds, wanted);
+    const before = rows.map((row) => this.#before(row));
+    const all: Record<string, Tensor> = { ...feeds };
+    this.#states.forEach((state, index) => {
+      all[state.input] = joinRows(before.map((states) => states[index] ?? initialState(state)));
+    });
+    const fetches = new Set(wanted);
+    for (const state of this.#states) fetches.add(state.output);
+    const outputs = await this.#session.run(all, [...fetches]);
+    const after = this.#states.map(({ output }) => splitRows(output, present(outputs, output), rows.length));
+    rows.forEach((row, at) => {
+      if (row === null) return;
+      if (row.end) this.#held.delete(row.state);
+      else
+        this.#held.set(
+          row.state,
+          after.map((parts) => rowOf(parts, at)),
+        );
+    });
+    const answer: Record<string, Tensor> = {};
+    for (const name of wanted) {
+      const tensor = present(outputs, name);
+      // Of one row, the state is the output itself.
+      const shared = rows.length === 1 && this.#states.some((state) => state.output === name);
+      answer[name] = shared ? cloneTensor(tensor) : tensor;
+    }
+    return answer;
+  }
+
+  #before(row: StateRow | null): readonly Tensor[] {
+    const held = row === null || row.start ? undefined : this.#held.get(row.state);
+    return held ?? this.#states.map(initialState);
+  }
+
+  save(state: number): readonly MovedTensor[] {
+    const held = this.#held.get(state) ?? this.#states.map(initialState);
+    return this.#states.map(({ input }, at) => fromOrt(input, cloneTensor(rowOf(held, at))));
+  }
+
+  restore(state: number, tensors: readonly MovedTensor[]): void {
+    const given = putStates(this.#states, tensors);
+    this.#held.set(
+      state,
+      given.map(({ datatype, shape, buffer }) => toOrt(datatype, shape, buffer)),
+    );
+  }
+
+  forget(state: number): void {
+    this.#held.delete(state);
+  }
+
+  async release(): Promise<void> {
+    this.#held.clear();
+    await this.#session.release();
+  }
+}
+
+function present(outputs: Readonly<Record<string, Tensor>>, name: string): Tensor {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw new Error(`the model gave no output '${name}'`);
+  return tensor;
+}
+
+function initialState(state: StateSpec): Tensor {
+  const count = state.shape.reduce((product, size) => product * size, 1);
+  // Zeros: also of texts, each of length zero behind four bytes.
+  const size = state.datatype === "BYTES" ? 4 : ELEMENT_SIZE[state.datatype];
+  const buffer = new ArrayBuffer(state.initial?.byteLength ?? count * size);
+  if (state.initial !== undefined) new Uint8Array(buffer).set(state.initial);
+  return toOrt(state.datatype, state.shape, buffer);
+}
+
+function graphTensor(metadata: InferenceSession.ValueMetadata): GraphTensor {
+  if (!metadata.isTensor) throw new Error(`'${metadata.name}' is not a tensor; only tensors are supported`);
+  return {
+    name: metadata.name,
+    datatype: datatypeOfOrt(metadata.type),
+    shape: metadata.shape.map((size) => (typeof size === "number" ? size : -1)),
+  };
+}

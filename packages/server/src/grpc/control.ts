@@ -1,0 +1,170 @@
+import { GRPCInferenceService, type LogSettingsRequest_SettingValue } from "@strainflow/proto";
+import type { Core } from "../core.ts";
+import { requireModel } from "../metadata.ts";
+import type { LoadOverride } from "../models/model-override.ts";
+import { invalid, Refusal } from "../refusal.ts";
+import { changeLogSettings, GRPC_TEXTS, type SettingValue } from "../watching/control-settings.ts";
+import { type AnyEndpoint, endpoint } from "./endpoint.ts";
+import { unary } from "./unary.ts";
+
+const { method } = GRPCInferenceService;
+
+/** Repository, shared memory, trace and log: what changes the server and not a tensor. */
+export function controlEndpoints(core: Core): AnyEndpoint[] {
+  return [...repository(core), ...systemMemory(core), ...cudaMemory(), ...settings(core)];
+}
+
+function onlyOneRepository(name: string): void {
+  if (name !== "") throw new Refusal("UNIMPLEMENTED", "'repository_name' specification is not supported");
+}
+
+function repository(core: Core): AnyEndpoint[] {
+  return [
+    endpoint(
+      unary(method.repositoryIndex, async ({ repositoryName, ready }) => {
+        onlyOneRepository(repositoryName);
+        return { models: await core.repository.index(ready) };
+      }),
+    ),
+    endpoint(
+      unary(method.repositoryModelLoad, async ({ repositoryName, modelName, parameters }) => {
+        onlyOneRepository(repositoryName);
+        await core.repository.load(modelName, overrideOf(parameters));
+        return {};
+      }),
+    ),
+    endpoint(
+      unary(method.repositoryModelUnload, async ({ repositoryName, modelName, parameters }) => {
+        onlyOneRepository(repositoryName);
+        const dependents = parameters.unload_dependents?.parameterChoice;
+        if (dependents !== undefined && dependents.case !== "boolParam")
+          throw invalid("invalid value type for 'unload_dependents' parameter, expected bool_param.");
+        await core.repository.unload(modelName, dependents?.value === true);
+        return {};
+      }),
+    ),
+  ];
+}
+
+type LoadParameters = Readonly<
+  Record<
+    string,
+    { readonly parameterChoice: { readonly case: string | undefined; readonly value?: unknown } }
+  >
+>;
+
+function overrideOf(parameters: LoadParameters): LoadOverride {
+  const files = new Map<string, Uint8Array>();
+  let config: string | undefined;
+  for (const [key, { parameterChoice: choice }] of Object.entries(parameters)) {
+    const expected = (type: string): Refusal =>
+      invalid(`invalid value type for load parameter '${key}', expected ${type}.`);
+    if (key === "config") {
+      if (typeof choice.value !== "string") throw expected("string_param");
+      config = choice.value;
+    } else if (key.startsWith("file:")) {
+      if (!(choice.value instanceof Uint8Array)) throw expected("bytes_param");
+      files.set(key.slice("file:".length), choice.value);
+    } else throw invalid(`unrecognized load parameter '${key}'.`);
+  }
+  return { ...(config === undefined ? {} : { config }), files };
+}
+
+function systemMemory({ sharedMemory }: Core): AnyEndpoint[] {
+  return [
+    endpoint(
+      unary(method.systemSharedMemoryStatus, ({ name }) => ({
+        regions: Object.fromEntries(
+          sharedMemory.status(name).map((region) => [
+            region.name,
+            {
+              name: region.name,
+              key: region.key,
+              offset: BigInt(region.offset),
+              byteSize: BigInt(region.byteSize),
+            },
+          ]),
+        ),
+      })),
+    ),
+    endpoint(
+      unary(method.systemSharedMemoryRegister, ({ name, key, offset, byteSize }) => {
+        sharedMemory.register({ name, key, offset: Number(offset), byteSize: Number(byteSize) });
+        return {};
+      }),
+    ),
+    endpoint(
+      unary(method.systemSharedMemoryUnregister, ({ name }) => {
+        sharedMemory.unregister(name);
+        return {};
+      }),
+    ),
+  ];
+}
+
+/** As Triton on a machine without CUDA: there is none to register, and none to find. */
+function cudaMemory(): AnyEndpoint[] {
+  return [
+    endpoint(
+      unary(method.cudaSharedMemoryStatus, ({ name }) => {
+        if (name !== "")
+          throw new Refusal("NOT_FOUND", `Unable to find cuda shared memory region: '${name}'`);
+        return {};
+      }),
+    ),
+    endpoint(
+      unary(method.cudaSharedMemoryRegister, () => {
+        throw invalid("failed to register shared memory region: invalid args");
+      }),
+    ),
+    endpoint(unary(method.cudaSharedMemoryUnregister, () => ({}))),
+  ];
+}
+
+function settings(core: Core): AnyEndpoint[] {
+  return [
+    endpoint(
+      unary(method.traceSetting, ({ modelName, settings: given }) => {
+        requireModel(core.registry, modelName);
+        const patch = new Map(
+          Object.entries(given).map(
+            ([key, { value }]) => [key, value.length === 0 ? ("clear" as const) : value] as const,
+          ),
+        );
+        const report =
+          patch.size === 0 ? core.tracer.settings.report(modelName) : core.tracer.update(modelName, patch);
+        return {
+          settings: Object.fromEntries(
+            Object.entries(report).map(([key, value]) => [key, { value: [...value] }]),
+          ),
+        };
+      }),
+    ),
+    endpoint(
+      unary(method.logSettings, ({ settings: given }) => {
+        const values = Object.entries(given).map(([key, setting]) => [key, settingValue(setting)] as const);
+        const now = changeLogSettings(core.log.settings, values, GRPC_TEXTS);
+        core.log.settings = now;
+        const bool = (value: boolean) => ({ parameterChoice: { case: "boolParam" as const, value } });
+        const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
+        const level = {
+          parameterChoice: { case: "uint32Param" as const, value: now.log_verbose_level },
+        };
+        return {
+          settings: {
+            log_file: text(now.log_file),
+            log_info: bool(now.log_info),
+            log_warning: bool(now.log_warning),
+            log_error: bool(now.log_error),
+            log_verbose_level: level,
+            log_format: text(now.log_format),
+          },
+        };
+      }),
+    ),
+  ];
+}
+
+function settingValue({ parameterChoice: { value } }: LogSettingsRequest_SettingValue): SettingValue {
+  return value;
+}

@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Core } from "../core.ts";
+import type { Model, ModelRequest } from "../models/model.ts";
+import type { ModelSpec, Port } from "../models/model-spec.ts";
+import { asRefusal, invalid, Refusal } from "../refusal.ts";
+import { nowNs } from "../scheduling/monotonic.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
+import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
+import { readBody } from "./body.ts";
+import { fieldsOf, isFields, type Json, parseJson, textOf } from "./json-fields.ts";
+import { checkParameter } from "./json-parameters.ts";
+import { flatten, jsonOfTensor, tensorOfJson } from "./json-tensors.ts";
+import { refuse, sendJson } from "./refuse.ts";
+import type { InferTarget } from "./requests.ts";
+
+const ONE_ONLY =
+  "generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses";
+
+/**
+ * Answers `…/generate` and `…/generate_stream`: inputs by name and outputs by name, without a word on types and shapes.
+ *
+ * @throws Refusal for what is refused before it runs
+ */
+export async function serveGenerate(
+  core: Core,
+  target: InferTarget & { readonly streaming: boolean },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const receivedNs = nowNs();
+  const { model: name, version, streaming } = target;
+  const { spec } = core.registry.get(name, version);
+  const body = await readBody(request, target.maxMessageSize);
+  const job = parseGenerateRequest(body.toString("utf8"), spec);
+  const answers = streaming ? new EventStream(response) : new SingleAnswer(response);
+  const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
+  const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
+  const take = (outputs: RawTensors, model: Model): void => {
+    try {
+      answers.take(formatAnswer(model.spec, job.id, outputs));
+    } catch (error) {
+      answers.fail(error);
+    }
+  };
+  const pending = core.run(
+    named,
+    (outcome, model) => {
+      if (outcome instanceof Refusal) answers.fail(outcome);
+      else {
+        if (!decoupled) take(outcome, model);
+        answers.end();
+      }
+    },
+    take,
+  );
+  response.on("close", () => {
+    if (!response.writableFinished) pending.abandon();
+  });
+}
+
+class SingleAnswer {
+  readonly #response: ServerResponse;
+  readonly #taken: string[] = [];
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  take(json: string): void {
+    this.#taken.push(json);
+  }
+
+  fail(error: unknown): void {
+    refuse(this.#response, error);
+  }
+
+  end(): void {
+    const [only, more] = this.#taken;
+    const wrong = only === undefined || more !== undefined;
+    // Triton has sent its status by the time it knows.
+    sendJson(this.#response, 200, wrong ? JSON.stringify({ error: ONE_ONLY }) : only);
+  }
+}
+
+class EventStream {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  take(json: string): void {
+    this.#begin();
+    if (!this.#response.destroyed) this.#response.write(`data: ${json}\n\n`);
+  }
+
+  fail(error: unknown): void {
+    if (!this.#response.headersSent) refuse(this.#response, error);
+    else {
+      this.take(JSON.stringify({ error: asRefusal(error).message }));
+      this.end();
+    }
+  }
+
+  end(): void {
+    this.#begin();
+    this.#response.end();
+  }
+
+  #begin(): void {
+    if (!this.#response.headersSent && !this.#response.destroyed)
+      this.#response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+  }
+}
+
+/** Members that name inputs are those; `id` is the request's; the rest are parameters. @throws Refusal */
+function parseGenerateRequest(text: string, spec: ModelSpec): ModelRequest {
+  const parsed = parseJson(text);
+  if (!isFields(parsed)) throw new Refusal("INTERNAL", "attempt to get members for non-object");
+  const inputs = new Map<string, RawTensor>();
+  let id = "";
+  for (const [key, value] of Object.entries(parsed)) {
+    const port = spec.inputs.get(key);
+    if (port !== undefined) inputs.set(key, tensorOf(port, spec.maxBatchSize > 0, value));
+    else if (key === "id") id = textOf(value, "id");
+    else if (key === "parameters")
+      for (const [name, parameter] of Object.entries(fieldsOf(value))) checkParameter(name, parameter);
+    else checkParameter(key, value);
+  }
+  return { id, inputs };
+}
+
+function tensorOf(port: Port, batched: boolean, value: Json): RawTensor {
+  const { name, datatype } = port;
+  const flat = flatten(value);
+  const data = tensorOfJson(name, datatype, flat);
+  const shape = port.shape.map((size, at) => (batched && at === 0 ? 1 : size));
+  const open = shape.indexOf(-1);
+  const known = elementCountOf(shape.filter((size) => size >= 0)) ?? 0;
+  if (open >= 0 && known > 0 && flat.length % known === 0) shape[open] = flat.length / known;
+  if (elementCountOf(shape) !== flat.length)
+    throw invalid(`The schema can not convert input '${name}' to tensor with proper shape`);
+  return { datatype, shape, data, movable: true };
+}
+
+function formatAnswer({ name, version }: ModelSpec, id: string, outputs: RawTensors): string {
+  const fields: [string, string][] = [
+    ["model_name", JSON.stringify(name)],
+    ["model_version", `"${version}"`],
+  ];
+  if (id !== "") fields.push(["id", JSON.stringify(id)]);
+  for (const [output, { datatype, data }] of outputs) {
+    const values = jsonOfTensor(datatype, data);
+    fields.push([output, values.length === 1 ? (values[0] ?? "") : `[${values.join(",")}]`]);
+  }
+  fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(",")}}`;
+}

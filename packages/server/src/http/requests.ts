@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Core } from "../core.ts";
+import { invalid, Refusal } from "../refusal.ts";
+import { nowNs } from "../scheduling/monotonic.ts";
+import { formatAnswer } from "./answer.ts";
+import { acceptedEncoding, pack, readBody } from "./body.ts";
+import { parseInferRequest } from "./infer.ts";
+import { parseRawInput } from "./raw-input.ts";
+import { refuse } from "./refuse.ts";
+
+export interface InferTarget {
+  readonly model: string;
+  /** "": the highest. */
+  readonly version: string;
+  /** Of a request's body, in bytes. */
+  readonly maxMessageSize: number;
+}
+
+export const HEADER = "inference-header-content-length";
+const IN_BINARY = { binary: true, byOutput: new Map<string, boolean>() };
+
+/** Answers `…/infer`. @throws Refusal for what is refused before it runs */
+export async function serveInfer(
+  core: Core,
+  target: InferTarget,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const receivedNs = nowNs();
+  const { model: name, version } = target;
+  const { spec } = core.registry.known(name, version);
+  if (spec.config.modelTransactionPolicy?.decoupled === true)
+    throw new Refusal(
+      "UNIMPLEMENTED",
+      "HTTP end point doesn't support models with decoupled transaction policy",
+    );
+  const body = await readBody(request, target.maxMessageSize);
+  const header = headerSize(request, body.byteLength);
+  const { request: job, form } =
+    header === 0
+      ? { request: parseRawInput(spec, body), form: IN_BINARY }
+      : parseInferRequest(body, header, name, core.sharedMemory);
+  const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
+  const encoding = acceptedEncoding(request);
+  const pending = core.run(named, (outcome, model) => {
+    if (response.destroyed) return;
+    try {
+      if (outcome instanceof Refusal) throw outcome;
+      const told = model.platform === "ensemble" && job.sequence !== undefined;
+      const of = { id: job.id, model: model.spec.name, version: model.spec.version };
+      const answer = formatAnswer(told ? { ...of, sequence: job.sequence } : of, outcome, form);
+      const parts = [Buffer.from(answer.json), ...answer.tensors];
+      const sizes = answer.tensors.length === 0 && header !== 0 ? {} : { [HEADER]: parts[0]?.byteLength };
+      send(response, Buffer.concat(parts), sizes, encoding);
+    } catch (error) {
+      refuse(response, error);
+    }
+  });
+  response.on("close", () => {
+    if (!response.writableFinished) pending.abandon();
+  });
+}
+
+/** Bytes of JSON at the beginning of a body; 0: none, the body is one input's bytes. @throws Refusal */
+export function headerSize(request: IncomingMessage, size: number): number {
+  const given = request.headers[HEADER];
+  if (typeof given !== "string") return size;
+  // As in Triton, a word reads as 0.
+  const length = Number.parseInt(given, 10) || 0;
+  if (length < 0 || length > size)
+    throw invalid(`inference header size should be in range (0, ${size}), got: ${length}`);
+  return length;
+}
+
+function send(
+  response: ServerResponse,
+  body: Buffer,
+  sizes: Readonly<Record<string, number | undefined>>,
+  encoding: Parameters<typeof pack>[0] | undefined,
+): void {
+  const { [HEADER]: header } = sizes;
+  const type = header === undefined ? "application/json" : "application/octet-stream";
+  const headers = { "content-type": type, ...(header === undefined ? {} : { [HEADER]: header }) };
+  const end = (bytes: Buffer, more: Readonly<Record<string, string>>): void => {
+    if (response.destroyed) return;
+    response.writeHead(200, { ...headers, ...more, "content-length": bytes.byteLength });
+    response.end(bytes);
+  };
+  if (encoding === undefined) end(body, {});
+  else
+    pack(encoding, body).then(
+      (packed) => end(packed, { "content-encoding": encoding }),
+      (error: unknown) => refuse(response, error),
+    );
+}
