@@ -2,34 +2,9 @@ import { createRealFft } from "@strainflow/fft";
 import { type Block, endOf, type Tensor, timeSeries } from "@strainflow/series";
 import { describe, expect, it } from "vitest";
 import { createOverWhiten, type OverWhitenOptions } from "./over-whiten.ts";
+import { channels, coloured } from "./testing/coloured-noise.ts";
 
-const channels = ["H1", "L1"];
 const sampleRate = 512;
-
-/** Seeded normal noise. */
-function normal(seed: number): () => number {
-  let state = seed | 1;
-  const uniform = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state / 4294967296 + 0.5;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform() + 1e-12)) * Math.cos(2 * Math.PI * uniform());
-}
-
-/** Noise whose spectrum falls by two orders of magnitude, of the size of strain. */
-function coloured(size: number, seed: number): Float64Array {
-  const draw = normal(seed);
-  let a = 0;
-  let b = 0;
-  return Float64Array.from({ length: size }, () => {
-    const white = draw();
-    a = 0.9 * a + white;
-    b = 0.5 * b + 0.3 * a + white;
-    return b * 1e-22;
-  });
-}
 
 /** A whole stretch from sample 0 through a step of its own. */
 function run(options: Partial<OverWhitenOptions>, data: readonly Float64Array[]): Block<"whitened">[] {

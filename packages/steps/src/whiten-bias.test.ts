@@ -4,54 +4,9 @@ import { type Block, timeSeries } from "@strainflow/series";
 import * as h5wasm from "h5wasm/node";
 import { describe, expect, it } from "vitest";
 import { createResample } from "./resample.ts";
+import { channels, coloured, deviation, run, series, values } from "./testing/coloured-noise.ts";
 import { whitenBias } from "./whiten-bias.ts";
-import { createWhiten, type WhitenOptions } from "./whiten-stream.ts";
-
-const channels = ["H1", "L1"];
-
-/** Seeded normal noise. */
-function normal(seed: number): () => number {
-  let state = seed | 1;
-  const uniform = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state / 4294967296 + 0.5;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform() + 1e-12)) * Math.cos(2 * Math.PI * uniform());
-}
-
-/** Noise whose spectrum falls by two orders of magnitude, of the size of strain. */
-function coloured(size: number, seed: number): Float64Array {
-  const draw = normal(seed);
-  let a = 0;
-  let b = 0;
-  return Float64Array.from({ length: size }, () => {
-    const white = draw();
-    a = 0.9 * a + white;
-    b = 0.5 * b + 0.3 * a + white;
-    return b * 1e-22;
-  });
-}
-
-function run(options: WhitenOptions, blocks: readonly Block<"strain">[]): Block[] {
-  const step = createWhiten(options);
-  return [...blocks.flatMap((block) => step.push(block)), ...step.flush()];
-}
-
-function series(start: number, data: readonly Float64Array[], sampleRate: number): Block<"strain"> {
-  return timeSeries({ quantity: "strain", start, sampleRate, channels, data });
-}
-
-function values(blocks: readonly Block[], channel: number): Float64Array {
-  return Float64Array.from(
-    blocks.flatMap((block) => (block.kind === "series" ? [...block.data[channel]!] : [])),
-  );
-}
-
-function deviation(samples: Float64Array): number {
-  return Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
-}
+import { createWhiten } from "./whiten-stream.ts";
 
 describe("whitenBias", () => {
   const options = {
@@ -88,7 +43,9 @@ describe("createWhiten", () => {
     (psdLength, fftLength, average) => {
       const sampleRate = 512;
       const data = [coloured(300 * sampleRate, 5), coloured(300 * sampleRate, 6)];
-      const out = run({ sampleRate, channels, psdLength, fftLength, average }, [series(0, data, sampleRate)]);
+      const out = run(createWhiten({ sampleRate, channels, psdLength, fftLength, average }), [
+        series(0, data, sampleRate),
+      ]);
       for (const channel of [0, 1]) {
         const std = deviation(values(out, channel));
         expect(Math.abs(std - 1), `std ${std}`).toBeLessThan(0.01);
@@ -105,7 +62,7 @@ describe("createWhiten", () => {
     const sampleRate = 512;
     const data = [coloured(200 * sampleRate, 5), coloured(200 * sampleRate, 6)];
     const options = { sampleRate, channels, fftLength: 2, lowpass: 256, highpass: 0, biasCorrection: false };
-    const std = deviation(values(run(options, [series(0, data, sampleRate)]), 0));
+    const std = deviation(values(run(createWhiten(options), [series(0, data, sampleRate)]), 0));
     expect(std).toBeGreaterThan(1.08);
     expect(std).toBeLessThan(1.15);
   });
@@ -133,7 +90,7 @@ describe.skipIf(!present)("createWhiten on real strain (needs ../shared/gwosc)",
         data: [x],
       });
       const resampled = [...resample.push(block), ...resample.flush()];
-      const out = run({ sampleRate: 2048, channels: ["X1"] }, resampled);
+      const out = run(createWhiten({ sampleRate: 2048, channels: ["X1"] }), resampled);
       const whitened = values(out, 0);
       expect(whitened.length / 2048).toBeGreaterThan(26);
       const std = deviation(whitened);

@@ -1,39 +1,9 @@
-import { type Block, endOf, type Step, timeSeries } from "@strainflow/series";
+import { type Block, endOf } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createOverWhiten } from "./over-whiten.ts";
+import { channels, coloured, run, series } from "./testing/coloured-noise.ts";
 import { createWhiten } from "./whiten-stream.ts";
-
-const channels = ["H1", "L1"];
-
-/** Seeded normal noise. */
-function normal(seed: number): () => number {
-  let state = seed | 1;
-  const uniform = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state / 4294967296 + 0.5;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform() + 1e-12)) * Math.cos(2 * Math.PI * uniform());
-}
-
-/** Noise whose spectrum falls by two orders of magnitude, of the size of strain. */
-function coloured(size: number, seed: number): Float64Array {
-  const draw = normal(seed);
-  let a = 0;
-  let b = 0;
-  return Float64Array.from({ length: size }, () => {
-    const white = draw();
-    a = 0.9 * a + white;
-    b = 0.5 * b + 0.3 * a + white;
-    return b * 1e-22;
-  });
-}
-
-function series(start: number, data: readonly Float64Array[], sampleRate: number): Block<"strain"> {
-  return timeSeries({ quantity: "strain", start, sampleRate, channels, data });
-}
 
 type Piece = { readonly size: number; readonly gap: boolean };
 
@@ -64,10 +34,6 @@ function cut(
           sampleRate,
         );
   });
-}
-
-function run(step: Step<Block<"strain">, Block<"whitened">>, blocks: readonly Block<"strain">[]): Block[] {
-  return [...blocks.flatMap((block) => step.push(block)), ...step.flush()];
 }
 
 /** Sample by sample: the values of both channels, or the reason of the gap. */
