@@ -163,20 +163,79 @@ describe("an ensemble in the making", () => {
     await expect(ensemble.step("nope")).rejects.toMatchObject({ tag: "no-model" });
   });
 
+  const chained = (name: string) => ({
+    config: parseConfig(`name: "${name}" backend: "python"
+      input [ { name: "x" data_type: TYPE_FP32 dims: [ 3 ] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [ 3 ] } ]`),
+    files: { "1/model.py": "" },
+  });
+
+  it.each([
+    ["pipe, input, output", ["pipe", "in", "out"]],
+    ["output, pipe, input", ["out", "pipe", "in"]],
+    ["input, output, pipe", ["in", "out", "pipe"]],
+  ] as const)("keeps its own tensors apart from those that clients name, by %s", async (_, order) => {
+    const ensemble = createEnsemble(repository, { name: "chain" });
+    const [a, b, c] = [
+      await ensemble.step(chained("a")),
+      await ensemble.step(chained("b")),
+      await ensemble.step(chained("c")),
+    ];
+    const deeds = {
+      // Both of these tensors are called y by their models, as the output is; and the input has a model's name for one.
+      pipe: () => {
+        ensemble.pipe(a.output("y"), b.input("x"));
+        ensemble.pipe(b.output("y"), c.input("x"));
+      },
+      in: () => ensemble.addInput(a.input("x"), { name: "b.y" }),
+      out: () => ensemble.addOutput(c.output("y")),
+    };
+    for (const deed of order) deeds[deed]();
+    await ensemble.write();
+    const { input, output, schedulingChoice } = await repository.config("chain");
+    expect(shapes(input)).toEqual(["b.y 3"]);
+    expect(shapes(output)).toEqual(["y 3"]);
+    const { step: steps = [] } = schedulingChoice.case === "ensembleScheduling" ? schedulingChoice.value : {};
+    expect(steps.map(({ modelName }) => modelName)).toEqual(["a", "b", "c"]);
+    const maps = steps.flatMap(({ inputMap, outputMap }) => [inputMap["x"], outputMap["y"]]);
+    expect(maps[0]).toBe("b.y");
+    expect(maps[5]).toBe("y");
+    expect([maps[1], maps[3]]).toEqual([maps[2], maps[4]]);
+    expect(new Set(["b.y", "y", maps[1], maps[3]]).size).toBe(4);
+    expect(await repository.verify()).toEqual([]);
+  });
+
+  it("gives an output the name that a tensor inside has, and does not join the two", async () => {
+    const ensemble = createEnsemble(repository, { name: "chain" });
+    const [a, b, c] = [
+      await ensemble.step(chained("a")),
+      await ensemble.step(chained("b")),
+      await ensemble.step(chained("c")),
+    ];
+    ensemble.addInput(a.input("x"));
+    ensemble.pipe(a.output("y"), b.input("x"));
+    ensemble.pipe(b.output("y"), c.input("x"));
+    ensemble.addOutput(b.output("y"), { name: "y" });
+    expect(() => ensemble.addOutput(c.output("y"))).toThrow(/there is a tensor y already/);
+    ensemble.addOutput(c.output("y"), { name: "last" });
+    const built = ensemble.build().at(-1)?.config;
+    const steps =
+      built?.schedulingChoice.case === "ensembleScheduling" ? built.schedulingChoice.value.step : [];
+    expect(steps.map(({ inputMap, outputMap }) => [inputMap["x"], outputMap["y"]])).toEqual([
+      ["x", "a.y"],
+      ["a.y", "y"],
+      ["y", "last"],
+    ]);
+  });
+
   it("is refused where steps wait for each other, or give nothing", async () => {
     const ensemble = createEnsemble(repository, { name: "e" });
-    const model = (name: string) => ({
-      config: parseConfig(`name: "${name}" backend: "python"
-        input [ { name: "x" data_type: TYPE_FP32 dims: [ 3 ] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [ 3 ] } ]`),
-      files: { "1/model.py": "" },
-    });
-    const [a, b] = [await ensemble.step(model("a")), await ensemble.step(model("b"))];
+    const [a, b] = [await ensemble.step(chained("a")), await ensemble.step(chained("b"))];
     ensemble.pipe(a.output("y"), b.input("x"));
     ensemble.pipe(b.output("y"), a.input("x"));
     ensemble.addOutput(b.output("y"));
     expect(() => ensemble.build()).toThrow(/some of its steps wait for each other/);
     const other = createEnsemble(repository, { name: "e" });
-    other.addInput((await other.step(model("a"))).input("x"));
+    other.addInput((await other.step(chained("a"))).input("x"));
     expect(() => other.build()).toThrow(/it has no outputs/);
   });
 

@@ -105,8 +105,8 @@ export function createEnsemble(repository: ModelRepository, options: EnsembleOpt
       throw wrong(`${showPort(port)} is of another ensemble; get it from a step of this one`);
   };
   /** A name for a tensor: the wanted one, unless another port has it. */
-  const free = (wanted: string, model: string): string => {
-    const taken = new Set([...inputs.keys(), ...tensors.values()]);
+  const free = (wanted: string, model: string, alsoTaken?: string): string => {
+    const taken = new Set([...inputs.keys(), ...tensors.values(), alsoTaken]);
     if (!taken.has(wanted)) return wanted;
     for (let i = 0; ; i++) {
       const candidate = i === 0 ? `${model}.${wanted}` : `${model}.${i}.${wanted}`;
@@ -117,6 +117,19 @@ export function createEnsemble(repository: ModelRepository, options: EnsembleOpt
     const tensor = tensors.get(from) ?? free(from.name, from.step.model);
     tensors.set(from, tensor);
     return tensor;
+  };
+  const rename = (tensor: string, to: string): void => {
+    for (const [port, its] of tensors) if (its === tensor) tensors.set(port, to);
+  };
+  /** Inputs and outputs are called what clients call them: what only flows inside gives way, whichever came first. */
+  const claim = (wanted: string, what: "input" | "output"): void => {
+    if (inputs.has(wanted) || outputs.has(wanted))
+      throw wrong(`there is a tensor ${wanted} already; give the ${what} another name`);
+    for (const [{ name: own, direction, step }, tensor] of tensors)
+      if (tensor === wanted && direction === "output") {
+        rename(wanted, free(own, step.model, wanted));
+        return;
+      }
   };
   const pipe = (from: Port, into: Port): void => {
     own(from);
@@ -133,32 +146,26 @@ export function createEnsemble(repository: ModelRepository, options: EnsembleOpt
     const [first] = ports;
     if (first === undefined) throw wrong("an input must feed something");
     const input = wanted ?? first.name;
-    if (inputs.has(input) || [...tensors.values()].includes(input))
-      throw wrong(`there is a tensor ${input} already; give the input another name`);
     for (const port of ports) {
       own(port);
       checkFit(name, { ...first, direction: "output" }, port);
       if (tensors.has(port)) throw wrong(`${showPort(port)} is fed already; take one of the two out`);
     }
+    claim(input, "input");
     inputs.set(input, first);
     for (const port of ports) tensors.set(port, input);
   };
   const addOutput = (from: Port, { name: wanted }: { readonly name?: string } = {}): void => {
     own(from);
     if (from.direction !== "output") throw wrong(`${showPort(from)} is an input; give an output`);
-    const output = wanted ?? tensors.get(from) ?? from.name;
     const current = tensors.get(from);
-    if (outputs.has(output) || inputs.has(output))
-      throw wrong(`there is a tensor ${output} already; give the output another name`);
+    if (current !== undefined && outputs.has(current))
+      throw wrong(`${showPort(from)} is the output ${current} already`);
+    const output = wanted ?? from.name;
+    if (current !== output) claim(output, "output");
     // A tensor that is an output bears the output's name wherever it goes.
-    if (current !== undefined && current !== output) {
-      if (outputs.has(current)) throw wrong(`${showPort(from)} is the output ${current} already`);
-      for (const [port, tensor] of tensors) if (tensor === current) tensors.set(port, output);
-    } else if (current === undefined) {
-      if ([...tensors.values()].includes(output))
-        throw wrong(`there is a tensor ${output} already; give the output another name`);
-      tensors.set(from, output);
-    }
+    if (current !== undefined) rename(current, output);
+    tensors.set(from, output);
     outputs.set(output, from);
   };
 
