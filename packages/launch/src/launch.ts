@@ -40,7 +40,8 @@ const POLICY: SupervisePolicy = { maxRestarts: 5, windowMs: 60_000, firstPauseMs
  * It ends with us, also when we are killed, and leaves no process, container, scratch folder or shared memory.
  *
  * @throws `launch-failed` with exit code and last lines if it dies, is not ready in time, or another answers in its
- *   place; `launch-port-taken`; `launch-no-triton`; `launch-no-image`; `invalid-option`
+ *   place; `launch-port-taken`; `launch-no-triton`; `launch-no-image`; `plan-mismatch` where the
+ *   repository has TensorRT plans that this server cannot run; `invalid-option`
  *
  * @example
  * ```ts
@@ -69,6 +70,7 @@ export async function launch(options: LaunchOptions): Promise<LaunchedServer> {
           readyTimeoutMs,
           waitingIntervalMs,
           signal,
+          onWarning: (message) => onEvent({ kind: "warning", message }),
           onWaiting: (elapsedMs) =>
             onEvent({
               kind: "waiting",

@@ -35,6 +35,8 @@ export interface StartOptions {
   /** Told each `waitingIntervalMs` while the server is not ready. */
   readonly onWaiting?: (elapsedMs: number) => void;
   readonly waitingIntervalMs?: number;
+  /** Told what may be wrong with the models. */
+  readonly onWarning?: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { StrainflowError } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
 import { apptainerCommand } from "./apptainer-command.ts";
+import { checkPlans } from "./check-plans.ts";
 import { dockerCommand } from "./docker-command.ts";
 import { embeddedCommand, isGuarded } from "./embedded.ts";
 import { type KeptCommand, startKeptProcess } from "./kept-process.ts";
@@ -73,6 +74,8 @@ async function startTriton(
     throw new StrainflowError("launch-failed", `the model repository ${repository} is not a folder`, {
       details: { path: repository },
     });
+  if (before === undefined)
+    await checkPlans(options, `${id}-asked`, start.onWarning ?? start.log, start.signal);
   const wanted: WantedPorts =
     before === undefined ? { grpc: grpcPort, http: httpPort, metrics: metricsPort } : portsOf(before);
   for (let tries = 1; ; tries++) {

@@ -17,6 +17,8 @@ export interface SupervisePolicy {
 export type ServerEvent =
   /** It is not ready yet; each 10 s, or `waitingIntervalMs`. */
   | { readonly kind: "waiting"; readonly elapsedMs: number; readonly message: string }
+  /** Of something that may be wrong with the models: a plan of which nobody knows what built it. */
+  | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "ready"; readonly pid: number; readonly restarts: number }
   | { readonly kind: "died"; readonly exit: ServerExit; readonly message: string }
   | { readonly kind: "restarting"; readonly attempt: number; readonly pauseMs: number }

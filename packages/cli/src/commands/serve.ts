@@ -211,7 +211,7 @@ async function tellModels(
 }
 
 function tellEvent(event: ServerEvent, terminal: Terminal): void {
-  if (event.kind === "waiting") terminal.warn(event.message);
+  if (event.kind === "waiting" || event.kind === "warning") terminal.warn(event.message);
   else if (event.kind === "died") terminal.warn(event.message);
   else if (event.kind === "restarting") terminal.warn(`server is started again, attempt ${event.attempt}`);
   else if (event.kind === "ready" && event.restarts > 0)

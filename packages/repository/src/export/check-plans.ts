@@ -36,19 +36,26 @@ export async function checkPlans(
   return problems;
 }
 
-/** As {@link checkPlans}, for a start that is to fail. @throws `plan-mismatch` with every plan that does not fit */
+/**
+ * As {@link checkPlans}, for a start that is to fail.
+ *
+ * @returns what is warned of
+ * @throws `plan-mismatch` with every plan that does not fit
+ */
 export async function requirePlans(
   repository: ModelRepository,
   host: PlanHost,
   names?: readonly string[],
-): Promise<void> {
-  const errors = (await checkPlans(repository, host, names)).filter(({ severity }) => severity === "error");
+): Promise<readonly Problem[]> {
+  const problems = await checkPlans(repository, host, names);
+  const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length > 0)
     throw repositoryError(
       "plan-mismatch",
       errors.map(({ model, problem, fix }) => `${model}: ${problem}; ${fix}`).join("\n"),
       { problems: errors },
     );
+  return problems;
 }
 
 function* misfits(facts: PlanFacts, host: PlanHost): Generator<readonly [problem: string, fix: string]> {
@@ -85,15 +92,16 @@ function newer(version: string, than: string): boolean {
 /**
  * Compute capabilities of this machine's GPUs, in the order of their indices; none where there is no driver.
  *
+ * @param options `devices`: these alone, by index or by UUID or how that begins, as `CUDA_VISIBLE_DEVICES` has them
  * @throws `export-failed` if the driver's tool fails
  */
 export async function computeCapabilities(
-  options: { readonly nvidiaSmi?: string; readonly devices?: readonly number[] } = {},
+  options: { readonly nvidiaSmi?: string; readonly devices?: readonly (number | string)[] } = {},
 ): Promise<readonly string[]> {
   const { nvidiaSmi = "nvidia-smi", devices } = options;
   const end = await runProgram({
     command: nvidiaSmi,
-    args: ["--query-gpu=compute_cap", "--format=csv,noheader"],
+    args: ["--query-gpu=index,uuid,compute_cap", "--format=csv,noheader"],
     timeoutMs: 30_000,
   }).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
@@ -108,6 +116,11 @@ export async function computeCapabilities(
         output: end.output,
       },
     );
-  const all = end.output.split(/\s+/).filter((part) => /^\d+\.\d+$/.test(part));
-  return devices === undefined ? all : all.filter((_, i) => devices.includes(i));
+  const all = [...end.output.matchAll(/^(\d+), (\S+), (\d+\.\d+)\s*$/gm)];
+  const chosen = all.filter(
+    ([, index = "", uuid = ""]) =>
+      devices === undefined ||
+      devices.some((device) => String(device) === index || uuid.startsWith(String(device))),
+  );
+  return chosen.map(([, , , capability = ""]) => capability);
 }

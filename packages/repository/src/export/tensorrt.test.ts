@@ -202,10 +202,12 @@ describe("a plan is checked before it is served", () => {
 
   test("against the GPUs that the driver tells of", async () => {
     const smi = join(folder, "nvidia-smi");
-    await writeFile(smi, "#!/bin/sh\necho 9.0\necho 8.6\n");
+    await writeFile(smi, "#!/bin/sh\necho 0, GPU-1a2b-3c, 9.0\necho 1, GPU-4d5e-6f, 8.6\n");
     await chmod(smi, 0o755);
     expect(await computeCapabilities({ nvidiaSmi: smi })).toEqual(["9.0", "8.6"]);
     expect(await computeCapabilities({ nvidiaSmi: smi, devices: [1] })).toEqual(["8.6"]);
+    expect(await computeCapabilities({ nvidiaSmi: smi, devices: ["GPU-1a2b"] })).toEqual(["9.0"]);
+    expect(await computeCapabilities({ nvidiaSmi: smi, devices: [] })).toEqual([]);
     expect(await computeCapabilities({ nvidiaSmi: join(folder, "none") })).toEqual([]);
     await writeFile(smi, "#!/bin/sh\necho no driver; exit 9\n");
     await expect(computeCapabilities({ nvidiaSmi: smi })).rejects.toThrow(/status 9: no driver/);

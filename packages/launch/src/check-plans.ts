@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { StrainflowError } from "@strainflow/series";
+import type { ApptainerLaunch, DockerLaunch, TritonLaunch } from "./launch-options.ts";
+import { isRemote } from "./triton-arguments.ts";
+import { visibleGpus } from "./visible-gpus.ts";
+
+/**
+ * Looks at the TensorRT plans that a Triton is to load, before minutes are spent on a start that must fail: a plan runs
+ * on the TensorRT and the kind of GPU that built it. What lies in a store is not looked at.
+ *
+ * @param id a name for a container that is asked for its TensorRT
+ * @param warn what may be wrong, and cannot be known
+ * @throws `plan-mismatch`, naming each plan, what built it, and what it was to run on
+ */
+export async function checkPlans(
+  options: TritonLaunch | ApptainerLaunch | DockerLaunch,
+  id: string,
+  warn: (message: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { repository: path, gpus, serverArgs = [] } = options;
+  if (isRemote(path)) return;
+  const models = loadedPlans(path, serverArgs);
+  if (models.length === 0) return;
+  if (gpus?.length === 0)
+    throw new StrainflowError(
+      "plan-mismatch",
+      `${models.join(", ")}: TensorRT runs on GPUs, and the server is given none; give it one, or serve another model`,
+      { details: { models } },
+    );
+  // Most repositories have no plans, and need none of this.
+  const { computeCapabilities, openRepository, requirePlans } = await import("@strainflow/repository");
+  const { tensorRtVersion } = await import("./tensorrt-version.ts");
+  const devices = visibleGpus(gpus, process.env["CUDA_VISIBLE_DEVICES"]);
+  const tensorrtVersion = await tensorRtVersion(options, id, signal);
+  const capabilities = await computeCapabilities(devices === undefined ? {} : { devices });
+  const unknown = [
+    ...(tensorrtVersion === undefined ? ["which TensorRT the server has"] : []),
+    ...(capabilities.length === 0 ? ["which GPUs there are (nvidia-smi)"] : []),
+  ];
+  if (unknown.length > 0)
+    warn(`whether the TensorRT plans ${models.join(", ")} fit is not known, nor ${unknown.join(", nor ")}`);
+  const warnings = await requirePlans(
+    await openRepository(path),
+    { computeCapabilities: capabilities, ...(tensorrtVersion === undefined ? {} : { tensorrtVersion }) },
+    models,
+  );
+  for (const { model, problem, fix } of warnings) warn(`${model}: ${problem}; ${fix}`);
+}
+
+/** Models with plans that the server loads at its start, by their configurations' text. */
+function loadedPlans(path: string, serverArgs: readonly string[]): readonly string[] {
+  const value = (argument: string): string => argument.slice(argument.indexOf("=") + 1);
+  const isExplicit = serverArgs.some((one) => /^--?model-control-mode=explicit$/.test(one));
+  const loaded = serverArgs.filter((one) => /^--?load-model=/.test(one)).map(value);
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith(".") && !entry.isFile())
+    .map(({ name }) => name)
+    .filter((name) => !isExplicit || loaded.includes("*") || loaded.includes(name))
+    .filter((name) => /"(?:tensorrt_plan|tensorrt)"/.test(textOf(join(path, name, "config.pbtxt"))))
+    .toSorted();
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
