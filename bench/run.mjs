@@ -9,6 +9,7 @@ const benchmarks = {
   updates: { title: "updates streamed to a server in a process of its own", file: "./updates.mjs" },
   hdf5: { title: "reading HDF5", file: "./hdf5.mjs" },
   peers: { title: "updates streamed to a real Triton, beside the clients of today", file: "./peers.mjs" },
+  server: { title: "the embedded server beside a real Triton, and above the floor", file: "./server.mjs" },
   handlers: { title: "handlers over HTTP", file: "./handlers.mjs" },
   whole: { title: "replay: files in, detections out, as a process", file: "./whole.mjs" },
 };
@@ -34,7 +35,9 @@ function options() {
 async function main() {
   const { names, json, update, help } = options();
   if (help) {
-    process.stdout.write("npm run bench -- [--only steps,updates,hdf5,peers,whole] [--json] [--update]\n");
+    process.stdout.write(
+      "npm run bench -- [--only steps,updates,hdf5,peers,server,handlers,whole] [--json] [--update]\n",
+    );
     return;
   }
   const tell = (text) => process.stderr.write(`  ${text}\n`);
