@@ -73,7 +73,24 @@ describe.skipIf(!hasOpenssl && process.env["STRAINFLOW_REQUIRE"] !== "all").each
     it("takes a server under the name that was given for it, and under no other", async () => {
       const address = await mutual("triton.example");
       expect(await greeted(address, { ...identity, serverName: "triton.example" })).toBe("fake");
-      await expect(greeted(address, identity)).rejects.toMatchObject({ tag: "server-unavailable" });
+      await expect(greeted(address, { ...identity, waitMs: 60_000 })).rejects.toMatchObject({
+        tag: "server-untrusted",
+        message: expect.stringMatching(/altnames.*give the name that it has as serverName/),
+      });
+    });
+
+    it("does not wait for a server whose certificate nobody vouches for", async () => {
+      const address = await mutual("127.0.0.1");
+      const stranger = createAuthority();
+      const rootCertificates = pem(stranger.cert);
+      await expect(greeted(address, { ...identity, rootCertificates, waitMs: 60_000 })).rejects.toMatchObject(
+        {
+          tag: "server-untrusted",
+          message: expect.stringMatching(
+            /not trusted .*give the authority that signed it as rootCertificates/,
+          ),
+        },
+      );
     });
   },
 );

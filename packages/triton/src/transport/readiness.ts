@@ -1,5 +1,5 @@
 import { GRPCInferenceService } from "@strainflow/proto";
-import { StrainflowError } from "@strainflow/series";
+import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import type { Link } from "./link.ts";
 
 const FIRST_PAUSE_MS = 25;
@@ -52,7 +52,8 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 /**
  * Waits until one of the servers says that it is ready.
  *
- * @throws `server-unavailable` after `waitMs`, with the last answer or failure of each; `aborted`
+ * @throws `server-unavailable` after `waitMs`, with the last answer or failure of each; `server-untrusted` at once where
+ *   TLS says that none of them is who it should be; `aborted`
  */
 export async function waitUntilReady(
   links: readonly Link[],
@@ -64,8 +65,11 @@ export async function waitUntilReady(
     waitMs,
     signal,
     what: `the server at ${addresses}`,
-    retried: () => true,
-    ask: (limitMs) => Promise.any(links.map((link) => checkReady(link, limitMs, signal))),
+    retried: (error) => !isStrainflowError(error, "server-untrusted"),
+    ask: (limitMs) =>
+      Promise.any(links.map((link) => checkReady(link, limitMs, signal))).catch((cause: unknown) => {
+        throw untrusted(addresses, cause) ?? cause;
+      }),
     giveUp(cause) {
       const reasons = cause instanceof AggregateError ? cause.errors : [cause];
       const last = reasons.map((each) => (each instanceof Error ? each.message : String(each))).join("; ");
@@ -76,6 +80,25 @@ export async function waitUntilReady(
       );
     },
   });
+}
+
+const UNTRUSTED =
+  /self-signed certificate[\w ]*|unable to (?:get|verify)[\w ]*certificate[\w ]*|certificate (?:has expired|is not yet valid|revoked|rejected)|does not match certificate's altnames[^();]*/i;
+
+/** A certificate that is not trusted will not be later: to wait for it is no use. */
+function untrusted(addresses: string, cause: unknown): StrainflowError | undefined {
+  const reasons = cause instanceof AggregateError ? cause.errors : [cause];
+  const found = reasons.map((each) => UNTRUSTED.exec(each instanceof Error ? each.message : "")?.[0].trim());
+  const [why] = found;
+  if (why === undefined || found.includes(undefined)) return undefined;
+  const isNamed = /altnames/.test(why);
+  return new StrainflowError(
+    "server-untrusted",
+    isNamed
+      ? `the server at ${addresses} shows a certificate of another name (the address ${why}); give the name that it has as serverName`
+      : `the server at ${addresses} shows a certificate that is not trusted (${why}); give the authority that signed it as rootCertificates`,
+    { cause, details: { address: addresses, reason: why, isNamed } },
+  );
 }
 
 /** @throws unless the server says that all of its models are ready */
