@@ -31,6 +31,7 @@ const order = [
   "repository",
   "stores",
   "server",
+  "processes",
   "handlers",
   "launch",
   "monitor",
