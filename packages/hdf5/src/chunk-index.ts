@@ -1,17 +1,8 @@
 import type { Metadata } from "h5wasm/node";
 import type { BadStretch } from "./facts.ts";
-import {
-  addressAt,
-  BrokenStructure,
-  leavesOf,
-  objectMessages,
-  openRaw,
-  UnknownStructure,
-} from "./raw-structure.ts";
+import { BrokenStructure } from "./raw-structure.ts";
+import { locateSamples } from "./sample-place.ts";
 import type { Superblock } from "./superblock.ts";
-
-const DATA_LAYOUT = 0x08;
-const CHUNKED = 2;
 
 /** What the file's own index says of a dataset's chunks. */
 export interface ChunkIndex {
@@ -39,29 +30,18 @@ export function checkChunks(
   const rank = metadata.shape?.length ?? 0;
   const width = metadata.chunks?.[1] ?? 1;
   if (chunkSize === 0 || rank > 2 || width < (metadata.shape?.[1] ?? 1)) return undefined;
-  const raw = openRaw(superblock);
-  try {
-    const layout = objectMessages(raw, path).find(({ type }) => type === DATA_LAYOUT)?.body;
-    // Later layouts have indexes with checksums.
-    if (layout === undefined || layout[0] !== 3) return undefined;
-    if (layout[1] !== CHUNKED || layout[2] !== rank + 1)
-      throw new BrokenStructure("a layout that does not fit its dataset");
-    const index = addressAt(raw, layout, 3);
-    const chunks = [...leavesOf(raw, index, 1, 8 + (rank + 1) * 8)].map(({ key, child }) => ({
-      first: Number(key.readBigUInt64LE(8)),
-      sound:
-        key.subarray(16, 8 + (rank + 1) * 8).every((byte) => byte === 0) &&
-        key.readUInt32LE(4) === 0 &&
-        superblock.base + child + key.readUInt32LE(0) <= superblock.byteSize &&
-        (filtered || key.readUInt32LE(0) === chunkSize * width * metadata.size),
-    }));
-    return compare(chunks, size, chunkSize);
-  } catch (error) {
-    if (error instanceof UnknownStructure) return undefined;
-    throw error;
-  } finally {
-    raw.close();
-  }
+  const place = locateSamples(superblock, path, rank);
+  if (place === undefined) return undefined;
+  if (place.kind !== "chunked") throw new BrokenStructure("a layout that does not fit its dataset");
+  const plain = chunkSize * width * metadata.size;
+  return compare(
+    place.chunks.map(({ first, sound, storedSize }) => ({
+      first,
+      sound: sound && (filtered || storedSize === plain),
+    })),
+    size,
+    chunkSize,
+  );
 }
 
 function compare(

@@ -3,7 +3,7 @@ import type { GapReason } from "@strainflow/series";
 import type { ChannelFacts, FileFacts, Layout } from "./facts.ts";
 import type { FilePort } from "./file-session.ts";
 import type { Mark } from "./gap-marks.ts";
-import { createPortPool, type Isolation } from "./port-pool.ts";
+import { type Isolation, portPool } from "./port-pool.ts";
 import { secondsPerBit } from "./quality.ts";
 import { readStretch, readsOf } from "./stretch-reading.ts";
 
@@ -66,7 +66,7 @@ export interface ChannelInspection {
  */
 export async function inspectHdf5(path: string, options: InspectHdf5Options = {}): Promise<Hdf5Inspection> {
   const { scan = true, isolation = "worker", timeoutMs = 60_000, signal } = options;
-  const pool = createPortPool(isolation, timeoutMs);
+  const pool = portPool(isolation, timeoutMs);
   const port = pool.acquire();
   try {
     const file = await port.describe(resolve(path));

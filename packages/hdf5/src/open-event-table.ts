@@ -11,7 +11,7 @@ import { hdf5Error, revivedError } from "./errors.ts";
 import type { EventColumn } from "./event-columns.ts";
 import { idText } from "./event-index.ts";
 import type { FilePort } from "./file-session.ts";
-import { createPortPool, type Isolation, type PortPool } from "./port-pool.ts";
+import { type Isolation, type PortPool, portPool } from "./port-pool.ts";
 import type { EventResult, EventsRequest } from "./read-events.ts";
 
 export interface EventTableOptions {
@@ -84,7 +84,7 @@ export async function openEventTable(path: string, options: EventTableOptions = 
   const { maxEventBytes = 64 * 2 ** 20, isolation = "worker", timeoutMs = 60_000 } = options;
   if (!(maxEventBytes >= 1 && maxEventBytes <= 2 ** 28))
     throw invalidOption("openEventTable", "maxEventBytes", maxEventBytes, "from 1 to 2^28 bytes");
-  const pool = createPortPool(isolation, timeoutMs);
+  const pool = portPool(isolation, timeoutMs);
   const port = pool.acquire();
   let facts: EventFileFacts | undefined;
   try {

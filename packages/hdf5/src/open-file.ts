@@ -1,5 +1,6 @@
 import type { Dataset, File, Metadata } from "h5wasm/node";
 import { diagnose } from "./diagnostics.ts";
+import type { DirectLayout } from "./direct-read.ts";
 import { hdf5Error } from "./errors.ts";
 import { enter, type Instance } from "./instance.ts";
 import { readSuperblock, type Superblock } from "./superblock.ts";
@@ -10,6 +11,8 @@ export interface OpenFile {
   readonly superblock: Superblock;
   readonly instance: Instance;
   readonly file: File;
+  /** Ways to samples past the library, by dataset; `undefined` for those that have none. */
+  readonly layouts: Map<string, DirectLayout | undefined>;
 }
 
 /** Attributes and small datasets (names, descriptions) of more bytes than this are refused. */
@@ -26,7 +29,7 @@ export function openFile(path: string, instance: Instance): OpenFile {
   const file = attempt({ path, instance }, undefined, (h5) => new h5.File(path, "r"));
   if (file.file_id < 0n)
     throw hdf5Error("hdf5-damaged", `${path}: the HDF5 library cannot open it`, { path });
-  return { path, superblock, instance, file };
+  return { path, superblock, instance, file, layouts: new Map() };
 }
 
 /** Closes a file; a failure here concerns nobody any more. */

@@ -4,7 +4,7 @@ import { hdf5Error } from "./errors.ts";
 import type { FileFacts } from "./facts.ts";
 import type { Mark } from "./gap-marks.ts";
 import { expandPaths } from "./paths.ts";
-import { createPortPool, type Isolation, type PortPool } from "./port-pool.ts";
+import { type Isolation, type PortPool, portPool } from "./port-pool.ts";
 import { notReadyMarks, type QualityBit } from "./quality.ts";
 import { createStretchReader } from "./stretch-reader.ts";
 import type { GapPolicy } from "./stretch-reading.ts";
@@ -68,7 +68,7 @@ export async function openHdf5(
   options: OpenHdf5Options = {},
 ): Promise<Hdf5Source> {
   const { isolation = "worker", timeoutMs = 60_000, signal } = options;
-  const pool = createPortPool(isolation, timeoutMs);
+  const pool = portPool(isolation, timeoutMs);
   const files = await describeAll(await expandPaths(paths), pool, signal);
   const names = chosenChannels(files, options.channels);
   const policy = gapPolicy(options);

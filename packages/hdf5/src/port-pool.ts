@@ -14,8 +14,20 @@ export interface PortPool {
 /** Starting a thread with the HDF5 library takes a quarter of a second: long enough to keep one between two uses. */
 const IDLE_MS = 2000;
 
-/** A pool of parsers, none of which outlives its use by more than two seconds or keeps the process alive. */
-export function createPortPool(isolation: Isolation, timeoutMs: number): PortPool {
+const pools = new Map<string, PortPool>();
+
+/**
+ * The pool of parsers of one kind. It is one for all of the process, so that who opens file after file does not start a
+ * thread for each; no parser outlives its use by more than two seconds or keeps the process alive.
+ */
+export function portPool(isolation: Isolation, timeoutMs: number): PortPool {
+  const kind = `${isolation} ${timeoutMs}`;
+  const pool = pools.get(kind) ?? createPortPool(isolation, timeoutMs);
+  pools.set(kind, pool);
+  return pool;
+}
+
+function createPortPool(isolation: Isolation, timeoutMs: number): PortPool {
   const idle = new Map<FilePort, NodeJS.Timeout>();
   return {
     acquire() {

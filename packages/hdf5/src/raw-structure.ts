@@ -127,7 +127,8 @@ function headerMessages(raw: RawFile, address: number): Message[] {
   return messages;
 }
 
-function lengthAt({ superblock }: RawFile, buffer: Buffer, at: number): number {
+/** A length in a piece. */
+export function lengthAt({ superblock }: RawFile, buffer: Buffer, at: number): number {
   return superblock.lengthSize === 8 ? Number(buffer.readBigUInt64LE(at)) : buffer.readUInt32LE(at);
 }
 

@@ -1,5 +1,6 @@
 import type { SampleArray } from "@strainflow/series";
 import { diagnose } from "./diagnostics.ts";
+import { type DirectLayout, directLayout, readDirectly } from "./direct-read.ts";
 import { hdf5Error } from "./errors.ts";
 import type { BadStretch } from "./facts.ts";
 import { enter } from "./instance.ts";
@@ -38,6 +39,9 @@ export async function readSamples(
   const { dataset, from, count } = request;
   if (isWorn(open())) await reopen();
   const { chunkSize, narrow } = check(open(), request);
+  const direct = layoutOf(open(), dataset);
+  const fast = direct === undefined ? undefined : readDirectly(open(), direct, from, count);
+  if (fast !== undefined) return { data: fast, bad: [] };
   const whole = readOnce(open(), dataset, from, count);
   if (!("reason" in whole)) return { data: whole, bad: [] };
   if (chunkSize === 0 || whole.tag !== "hdf5-damaged")
@@ -56,6 +60,13 @@ export async function readSamples(
     else data.set(part, first - from);
   }
   return { data, bad };
+}
+
+/** Found once per dataset, and kept while the file is open. */
+function layoutOf(open: OpenFile, dataset: string): DirectLayout | undefined {
+  const { layouts } = open;
+  if (!layouts.has(dataset)) layouts.set(dataset, directLayout(open, dataset));
+  return layouts.get(dataset);
 }
 
 /** Every failure leaves a few handles open, and at some 1700 of them (measured) the library stops by itself. */
