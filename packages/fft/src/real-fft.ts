@@ -4,7 +4,10 @@ import { splitArrays } from "./split-arrays.ts";
 import type { Transform } from "./transform.ts";
 import { vectorFft } from "./vector-fft.ts";
 
-/** A plan: tables and scratch memory for real transforms of one length. Not reentrant, and needs no freeing. */
+/**
+ * A plan: tables and scratch memory for real transforms of one length. Nothing stays in it from one call to the next, so
+ * that all who want the same length share one.
+ */
 export interface RealFft {
   /** Points of the transform. */
   readonly size: number;
@@ -40,8 +43,19 @@ export interface RealFft {
  */
 export function createRealFft(size: number): RealFft {
   checkSize(size);
-  return vectorFft(size) ?? (size % 2 === 0 ? evenFft(size) : oddFft(size));
+  const known = plans.get(size)?.deref();
+  if (known !== undefined) return known;
+  const plan = vectorFft(size) ?? (size % 2 === 0 ? evenFft(size) : oddFft(size));
+  if (plans.size >= MOST_PLANS)
+    for (const [other, reference] of plans) if (reference.deref() === undefined) plans.delete(other);
+  plans.set(size, new WeakRef(plan));
+  return plan;
 }
+
+/* A plan costs a millisecond and memory of its own, and a bank of templates asks for the same one again and again. */
+const plans = new Map<number, WeakRef<RealFft>>();
+/** More are looked through for those that nobody has any more. */
+const MOST_PLANS = 64;
 
 function check(name: string, array: Float64Array, least: number): void {
   if (array.length < least)
