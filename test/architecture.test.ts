@@ -27,6 +27,7 @@ const order = [
   "arrow",
   "zeromq",
   "proto",
+  "http2",
   "triton",
   "repository",
   "stores",

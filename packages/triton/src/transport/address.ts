@@ -28,3 +28,9 @@ export function parseAddress(text: string): Address {
     throw invalidOption("connect", "address", text, FORMS);
   return { text, protocol, target: `${match[2]}:${port}`, secure: scheme.endsWith("s") };
 }
+
+/** Its parts, as sockets take them: an IPv6 address without its brackets. */
+export function hostAndPort({ target }: Address): { readonly host: string; readonly port: number } {
+  const colon = target.lastIndexOf(":");
+  return { host: target.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(target.slice(colon + 1)) };
+}

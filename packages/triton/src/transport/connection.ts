@@ -8,13 +8,10 @@ import {
 import type { Address } from "./address.ts";
 import type { NodeTlsOptions } from "./credentials.ts";
 import { lostFailure } from "./grpc-status.ts";
+import { createRedial, type Redial } from "./redial.ts";
 
-/** An HTTP/2 connection that is made when it is needed, and made again when it was lost. */
-export interface Connection {
-  /** Makes the connection if there is none: one attempt. @throws its failure */
-  attempt(limitMs: number): Promise<void>;
-  /** Tries until `limitMs` are over. @throws the last failure */
-  ready(limitMs: number): Promise<void>;
+/** A connection of Node's HTTP/2 that is made when it is needed, and made again when it was lost. */
+export interface Connection extends Pick<Redial<unknown>, "attempt" | "ready"> {
   /** Opens a stream on the connection of now. @throws GrpcFailure if there is none */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
   close(when: "at once" | "after its streams"): void;
@@ -29,13 +26,11 @@ const WINDOW_SIZE = 8 * 1024 * 1024;
  */
 const FRAME_SIZE = 1024 * 1024;
 
-/* A supervised server is back within a second. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 1000;
-
 interface Open {
   readonly session: ClientHttp2Session;
   streams: number;
+  readonly isUsable: boolean;
+  destroy(): void;
 }
 
 export function createConnection(address: Address, tls: NodeTlsOptions): Connection {
@@ -46,31 +41,22 @@ export function createConnection(address: Address, tls: NodeTlsOptions): Connect
     maxSessionMemory: 4096,
     ...tls,
   };
-  let current: Open | undefined;
-  let opening: Promise<void> | undefined;
-  let closed = false;
+  const redial = createRedial(address, open);
 
-  function usable(): Open | undefined {
-    return current !== undefined && !current.session.closed && !current.session.destroyed
-      ? current
-      : undefined;
-  }
-
-  function open(limitMs: number): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
+  function open(limitMs: number): Promise<Open> {
+    return new Promise<Open>((resolve, reject) => {
       const session = connect(url, options);
+      let isLeaving = false;
       const timer = setTimeout(() => {
         session.destroy();
         reject(new Error("nobody there speaks HTTP/2, or nobody answers"));
       }, limitMs);
-      const forget = (): void => {
-        if (current?.session === session) current = undefined;
-      };
-      session.on("error", (error) => reject(reason(error)));
-      session.on("goaway", forget);
+      session.on("error", reject);
+      session.on("goaway", () => {
+        isLeaving = true;
+      });
       session.on("close", () => {
         clearTimeout(timer);
-        forget();
         reject(new Error("the connection was closed"));
       });
       // Only the peer's settings prove that somebody speaks HTTP/2 there.
@@ -78,37 +64,23 @@ export function createConnection(address: Address, tls: NodeTlsOptions): Connect
         clearTimeout(timer);
         session.setLocalWindowSize(WINDOW_SIZE);
         session.unref();
-        if (closed) session.destroy();
-        else current = { session, streams: 0 };
-        resolve();
+        resolve({
+          session,
+          streams: 0,
+          get isUsable() {
+            return !isLeaving && !session.closed && !session.destroyed;
+          },
+          destroy: () => session.destroy(),
+        });
       });
-    }).finally(() => {
-      opening = undefined;
     });
   }
 
-  async function attempt(limitMs: number): Promise<void> {
-    if (closed) throw lostFailure("the client was closed");
-    if (usable() !== undefined) return;
-    opening ??= open(limitMs);
-    await opening;
-  }
-
   return {
-    attempt,
-    async ready(limitMs) {
-      const started = performance.now();
-      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-        try {
-          return await attempt(Math.max(1, limitMs - (performance.now() - started)));
-        } catch (error) {
-          if (closed || performance.now() - started + pauseMs > limitMs) throw error;
-          await new Promise((resolve) => setTimeout(resolve, pauseMs));
-        }
-      }
-    },
+    attempt: redial.attempt,
+    ready: redial.ready,
     request(headers) {
-      const open = usable();
+      const open = redial.usable;
       if (open === undefined) throw lostFailure("the connection was lost");
       const { session } = open;
       // An idle connection does not keep the process alive; a stream does.
@@ -120,17 +92,9 @@ export function createConnection(address: Address, tls: NodeTlsOptions): Connect
       return stream;
     },
     close(when) {
-      closed = true;
-      if (when === "at once") current?.session.destroy();
-      else current?.session.close();
-      current = undefined;
+      const open = redial.close();
+      if (when === "at once") open?.session.destroy();
+      else open?.session.close();
     },
   };
-}
-
-/** Where a name has several addresses, Node's error has a reason for each and no message of its own. */
-function reason(error: Error): Error {
-  if (!(error instanceof AggregateError) || error.message !== "") return error;
-  const reasons = error.errors.map((each) => (each instanceof Error ? each.message : String(each)));
-  return new Error(reasons.join("; "), { cause: error });
 }

@@ -5,6 +5,7 @@ import { createAuthority, hasOpenssl } from "../testing/authority.ts";
 import { startFakeHttpServer } from "../testing/fake-http-server.ts";
 import { startFakeServer } from "../testing/fake-server.ts";
 import { recorder } from "../testing/stream-under-test.ts";
+import { TRANSPORTS } from "./transport.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -16,6 +17,7 @@ const X = { x: { datatype: "FP32", shape: [1], data: Float32Array.of(1) } } as c
 const WAYS: readonly [string, "grpc" | "http", ConnectOptions][] = [
   ["grpc-js", "grpc", { unaryTransport: "grpc-js" }],
   ["http2", "grpc", { transport: "http2" }],
+  ["frames", "grpc", { transport: "frames" }],
   ["http", "http", {}],
 ];
 
@@ -156,7 +158,7 @@ describe.each(WAYS)("credentials over %s", (_, protocol, options) => {
 });
 
 describe("a stream", () => {
-  it.each(["grpc-js", "http2"] as const)(
+  it.each(TRANSPORTS)(
     "over %s carries the token of the moment at which it is opened",
     async (transport) => {
       const server = await startFakeServer({

@@ -79,9 +79,17 @@ const HTTP_STATUSES: ReadonlyMap<number, GrpcStatus> = new Map([
   [504, "UNAVAILABLE"],
 ]);
 
+/** A deadline, from now on. At most eight digits, says gRPC: hours and days are told in seconds. */
+export function grpcTimeout(ms: number): string {
+  return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.round(ms / 1000))}S`;
+}
+
 /** A stream that the peer has reset. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors */
-export function resetFailure(code: number): GrpcFailure {
-  return grpcFailure(RESETS.get(code) ?? "INTERNAL", `the stream was reset (HTTP/2 code ${code})`);
+export function resetFailure(
+  code: number,
+  details: string = `the stream was reset (HTTP/2 code ${code})`,
+): GrpcFailure {
+  return grpcFailure(RESETS.get(code) ?? "INTERNAL", details);
 }
 
 const RESETS: ReadonlyMap<number, GrpcStatus> = new Map([

@@ -1,5 +1,4 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { StrainflowError } from "@strainflow/series";
 import type { Address } from "./address.ts";
 import { createConnection } from "./connection.ts";
 import { headerSource, tlsOptions } from "./credentials.ts";
@@ -8,11 +7,13 @@ import {
   abortedFailure,
   type GrpcFailure,
   grpcFailure,
+  grpcTimeout,
   httpFailure,
   lostFailure,
   resetFailure,
   statusOf,
 } from "./grpc-status.ts";
+import { reasonOf } from "./redial.ts";
 import { STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
 
 /**
@@ -52,15 +53,7 @@ export function createHttp2Transport(
     address: address.text,
     async ready(limitMs) {
       await source.refresh();
-      try {
-        await connection.ready(limitMs);
-      } catch (cause) {
-        throw new StrainflowError(
-          "server-unavailable",
-          `no connection to ${address.text} within ${limitMs} ms (${cause instanceof Error ? cause.message : String(cause)}); is a server listening there?`,
-          { cause, details: { address: address.text } },
-        );
-      }
+      await connection.ready(limitMs);
     },
     stream(events) {
       const stream = request(STREAM_PATH);
@@ -76,7 +69,7 @@ export function createHttp2Transport(
       const started = performance.now();
       await source.refresh();
       await connection.attempt(timeoutMs).catch((cause: unknown) => {
-        throw lostFailure(cause instanceof Error ? cause.message : String(cause));
+        throw lostFailure(reasonOf(cause));
       });
       const leftMs = Math.max(1, Math.round(timeoutMs - (performance.now() - started)));
       if (signal?.aborted) throw abortedFailure();
@@ -117,11 +110,6 @@ export function createHttp2Transport(
     },
     close: () => connection.close("at once"),
   };
-}
-
-/** At most eight digits, says gRPC: hours and days are told in seconds. */
-function grpcTimeout(ms: number): string {
-  return ms < 1e8 ? `${ms}m` : `${Math.min(99_999_999, Math.round(ms / 1000))}S`;
 }
 
 /* Node's own limit, 16 KiB, would let one update at a time into the stream. */

@@ -1,5 +1,6 @@
 import { invalidOption } from "@strainflow/series";
 import type { Address } from "./address.ts";
+import { createFramesTransport } from "./frames-transport.ts";
 import { createGrpcJsTransport } from "./grpc-js-transport.ts";
 import { createHttp2Transport } from "./http2-transport.ts";
 import { TRANSPORTS, type Transport, type TransportName, type TransportOptions } from "./transport.ts";
@@ -61,6 +62,7 @@ export function createTransportPool(
 const CREATORS: Readonly<Record<TransportName, typeof createGrpcJsTransport>> = {
   "grpc-js": createGrpcJsTransport,
   http2: createHttp2Transport,
+  frames: createFramesTransport,
 };
 
 const PROXIES = ["grpc_proxy", "https_proxy", "http_proxy"];

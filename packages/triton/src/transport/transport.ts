@@ -37,7 +37,7 @@ export interface Transport {
 }
 
 /** What can carry gRPC. */
-export const TRANSPORTS = ["grpc-js", "http2"] as const;
+export const TRANSPORTS = ["grpc-js", "http2", "frames"] as const;
 
 export type TransportName = (typeof TRANSPORTS)[number];
 
