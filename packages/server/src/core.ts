@@ -1,6 +1,10 @@
+import type { ModelStatistics } from "@strainflow/proto";
+import { modelStatistics } from "./metadata.ts";
 import type { Model, ModelRequest, Pending } from "./models/model.ts";
 import type { ModelRegistry } from "./models/model-registry.ts";
 import type { ModelRepository } from "./models/model-repository.ts";
+import { type Command, runCommand } from "./processes/commands.ts";
+import type { Others } from "./processes/others.ts";
 import { asRefusal, Refusal } from "./refusal.ts";
 import { decodeInferRequest } from "./requests/decode-request.ts";
 import {
@@ -66,6 +70,8 @@ export class Core {
   closing = false;
   /** New requests are refused. */
   refusing = false;
+  /** Where the server is several processes: those beside this one. */
+  others: Others | undefined;
 
   constructor({ registry, repository, log, tracer, sharedMemory, handOver }: CoreOptions) {
     this.registry = registry;
@@ -77,7 +83,20 @@ export class Core {
   }
 
   get ready(): boolean {
-    return !this.closing && this.registry.ready;
+    return !this.closing && this.registry.ready && this.others?.ready !== false;
+  }
+
+  /** Changes the server, in all its processes. @throws Refusal */
+  command(command: Command): Promise<void> {
+    return this.others?.command(command) ?? runCommand(this, command);
+  }
+
+  /** Of one model, all its versions where none is named, or of all models. @throws Refusal in Triton's words */
+  async statistics(name: string, version: string): Promise<readonly ModelStatistics[]> {
+    const own = modelStatistics(this.registry, name, version);
+    if (this.others === undefined) return own;
+    const all = await this.others.statistics();
+    return own.map((one) => all.find((sum) => sum.name === one.name && sum.version === one.version) ?? one);
   }
 
   /**
@@ -97,8 +116,16 @@ export class Core {
       const wire = decodeInferRequest(message);
       id = wire.id;
       const flags = requestFlags(wire.parameters, owner);
-      const { spec } = this.registry.route(wire.model, wire.version, flags.sequence);
-      const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
+      if (this.others !== undefined && flags.sequence !== undefined && !this.refusing) {
+        const sent = this.others.infer(flags.sequence, { message, form, id, done, more });
+        if (sent !== undefined)
+          return isDecoupled(this.registry.find(wire.model, wire.version))
+            ? { abandon: () => sent.abandon(), unordered: true }
+            : sent;
+      }
+      const routed = this.registry.route(wire.model, wire.version, flags.sequence);
+      const { spec } = routed;
+      const decoupled = isDecoupled(routed);
       if (decoupled && form === "unary")
         throw new Refusal(
           "UNIMPLEMENTED",
@@ -177,4 +204,8 @@ export class Core {
     }
     return encoder;
   }
+}
+
+function isDecoupled(model: Model | undefined): boolean {
+  return model?.spec.config.modelTransactionPolicy?.decoupled === true;
 }

@@ -29,7 +29,7 @@ function repository(core: Core): AnyEndpoint[] {
     endpoint(
       unary(method.repositoryModelLoad, async ({ repositoryName, modelName, parameters }) => {
         onlyOneRepository(repositoryName);
-        await core.repository.load(modelName, overrideOf(parameters));
+        await core.command({ kind: "load", name: modelName, override: overrideOf(parameters) });
         return {};
       }),
     ),
@@ -39,7 +39,7 @@ function repository(core: Core): AnyEndpoint[] {
         const dependents = parameters.unload_dependents?.parameterChoice;
         if (dependents !== undefined && dependents.case !== "boolParam")
           throw invalid("invalid value type for 'unload_dependents' parameter, expected bool_param.");
-        await core.repository.unload(modelName, dependents?.value === true);
+        await core.command({ kind: "unload", name: modelName, dependents: dependents?.value === true });
         return {};
       }),
     ),
@@ -70,7 +70,8 @@ function overrideOf(parameters: LoadParameters): LoadOverride {
   return { ...(config === undefined ? {} : { config }), files };
 }
 
-function systemMemory({ sharedMemory }: Core): AnyEndpoint[] {
+function systemMemory(core: Core): AnyEndpoint[] {
+  const { sharedMemory } = core;
   return [
     endpoint(
       unary(method.systemSharedMemoryStatus, ({ name }) => ({
@@ -88,14 +89,15 @@ function systemMemory({ sharedMemory }: Core): AnyEndpoint[] {
       })),
     ),
     endpoint(
-      unary(method.systemSharedMemoryRegister, ({ name, key, offset, byteSize }) => {
-        sharedMemory.register({ name, key, offset: Number(offset), byteSize: Number(byteSize) });
+      unary(method.systemSharedMemoryRegister, async ({ name, key, offset, byteSize }) => {
+        const region = { name, key, offset: Number(offset), byteSize: Number(byteSize) };
+        await core.command({ kind: "register", region });
         return {};
       }),
     ),
     endpoint(
-      unary(method.systemSharedMemoryUnregister, ({ name }) => {
-        sharedMemory.unregister(name);
+      unary(method.systemSharedMemoryUnregister, async ({ name }) => {
+        await core.command({ kind: "unregister", name });
         return {};
       }),
     ),
@@ -124,15 +126,15 @@ function cudaMemory(): AnyEndpoint[] {
 function settings(core: Core): AnyEndpoint[] {
   return [
     endpoint(
-      unary(method.traceSetting, ({ modelName, settings: given }) => {
+      unary(method.traceSetting, async ({ modelName, settings: given }) => {
         requireModel(core.registry, modelName);
         const patch = new Map(
           Object.entries(given).map(
             ([key, { value }]) => [key, value.length === 0 ? ("clear" as const) : value] as const,
           ),
         );
-        const report =
-          patch.size === 0 ? core.tracer.settings.report(modelName) : core.tracer.update(modelName, patch);
+        if (patch.size > 0) await core.command({ kind: "trace", model: modelName, patch });
+        const report = core.tracer.settings.report(modelName);
         return {
           settings: Object.fromEntries(
             Object.entries(report).map(([key, value]) => [key, { value: [...value] }]),
@@ -141,10 +143,10 @@ function settings(core: Core): AnyEndpoint[] {
       }),
     ),
     endpoint(
-      unary(method.logSettings, ({ settings: given }) => {
+      unary(method.logSettings, async ({ settings: given }) => {
         const values = Object.entries(given).map(([key, setting]) => [key, settingValue(setting)] as const);
         const now = changeLogSettings(core.log.settings, values, GRPC_TEXTS);
-        core.log.settings = now;
+        await core.command({ kind: "log", settings: now });
         const bool = (value: boolean) => ({ parameterChoice: { case: "boolParam" as const, value } });
         const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
         const level = {

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import {
   type handleBidiStreamingCall,
   type handleUnaryCall,
@@ -9,7 +10,7 @@ import { GRPCInferenceService } from "@strainflow/proto";
 import { StrainflowError } from "@strainflow/series";
 import type { Access, TlsMaterial } from "../access.ts";
 import type { Core } from "../core.ts";
-import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "../metadata.ts";
+import { modelConfig, modelMetadata, modelReady, serverMetadata } from "../metadata.ts";
 import { Refusal } from "../refusal.ts";
 import { accessInterceptor } from "./access.ts";
 import { controlEndpoints } from "./control.ts";
@@ -21,7 +22,8 @@ import { pathOf, serviceError, unary } from "./unary.ts";
 
 export interface GrpcOptions {
   readonly host: string;
-  readonly port: number;
+  /** `false`: it listens nowhere, and has the connections that it is given by `accept`. */
+  readonly port: number | false;
   readonly maxMessageSize: number;
   readonly streams: StreamLimits;
   readonly access: Access;
@@ -29,8 +31,10 @@ export interface GrpcOptions {
 }
 
 export interface GrpcFront {
-  /** `host:port` */
+  /** `host:port`; "" where it does not listen. */
   readonly address: string;
+  /** Serves a connection that came in elsewhere; it may be paused. */
+  accept(socket: Socket): void;
   /** Takes no new calls, and resolves when the open ones have ended by themselves. */
   drain(): Promise<void>;
   /** Cuts what is open. */
@@ -50,34 +54,41 @@ export async function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcF
   addEndpoints(server, [...queries(core), ...controlEndpoints(core), ...inference]);
   addEndpoints(server, healthEndpoints(core));
   for (const version of REFLECTION_PACKAGES) addEndpoints(server, [reflectionEndpoint(version)]);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(
-      `${options.host}:${options.port}`,
-      tls === undefined
-        ? ServerCredentials.createInsecure()
-        : ServerCredentials.createSsl(
-            tls.ca ?? null,
-            [{ cert_chain: tls.cert, private_key: tls.key }],
-            tls.ca !== undefined,
-          ),
-      (error, bound) => {
-        if (error === null) resolve(bound);
-        else
-          reject(
-            new StrainflowError(
-              "address-in-use",
-              `gRPC cannot listen on ${options.host}:${options.port}: ${error.message}`,
-              { cause: error, details: { host: options.host, port: options.port } },
-            ),
-          );
-      },
-    );
-  });
+  const credentials =
+    tls === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(
+          tls.ca ?? null,
+          [{ cert_chain: tls.cert, private_key: tls.key }],
+          tls.ca !== undefined,
+        );
+  const address = options.port === false ? "" : await bind(server, options.host, options.port, credentials);
+  const accepted = options.port === false ? server.createConnectionInjector(credentials) : undefined;
   return {
-    address: `${options.host}:${port}`,
+    address,
+    accept: (socket) => {
+      accepted?.injectConnection(socket);
+      socket.resume();
+    },
     drain: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
     close: () => server.forceShutdown(),
   };
+}
+
+/** @throws `address-in-use` */
+function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${port}`, credentials, (cause, bound) => {
+      if (cause === null) resolve(`${host}:${bound}`);
+      else
+        reject(
+          new StrainflowError("address-in-use", `gRPC cannot listen on ${host}:${port}: ${cause.message}`, {
+            cause,
+            details: { host, port },
+          }),
+        );
+    });
+  });
 }
 
 function queries(core: Core): AnyEndpoint[] {
@@ -95,8 +106,8 @@ function queries(core: Core): AnyEndpoint[] {
       unary(method.modelConfig, ({ name, version }) => ({ config: modelConfig(registry, name, version) })),
     ),
     endpoint(
-      unary(method.modelStatistics, ({ name, version }) => ({
-        modelStats: modelStatistics(registry, name, version),
+      unary(method.modelStatistics, async ({ name, version }) => ({
+        modelStats: [...(await core.statistics(name, version))],
       })),
     ),
   ];

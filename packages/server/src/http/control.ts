@@ -84,7 +84,7 @@ async function load(
 ): Promise<ControlAnswer> {
   const override = overrideOf(await body());
   onlyOneRepository(repository);
-  await core.repository.load(name, override);
+  await core.command({ kind: "load", name, override });
   return {};
 }
 
@@ -110,7 +110,7 @@ async function unload(
   onlyOneRepository(repository);
   const { parameters } = text === "" ? {} : parseJsonObject(text);
   const dependents = parameters === undefined ? undefined : asObject(parameters).unload_dependents;
-  await core.repository.unload(name, dependents === true);
+  await core.command({ kind: "unload", name, dependents: dependents === true });
   return {};
 }
 
@@ -145,7 +145,7 @@ async function systemRegister(
   const key = asString(field(request, "key"));
   const offset = request.offset === undefined ? 0 : asUnsigned(request.offset);
   const byteSize = asUnsigned(field(request, "byte_size"));
-  core.sharedMemory.register({ name, key, offset, byteSize });
+  await core.command({ kind: "register", region: { name, key, offset, byteSize } });
   return {};
 }
 
@@ -160,7 +160,7 @@ async function systemUnregister(
   _: ControlRequest,
   [name = ""]: readonly string[],
 ): Promise<ControlAnswer> {
-  core.sharedMemory.unregister(name);
+  await core.command({ kind: "unregister", name });
   return {};
 }
 
@@ -198,8 +198,8 @@ async function tracePost(
   requireModel(core.registry, model);
   const given = parseJsonObject(await body());
   const patch = new Map(Object.entries(given).map(([key, value]) => [key, traceValues(key, value)] as const));
-  const report = patch.size === 0 ? core.tracer.settings.report(model) : core.tracer.update(model, patch);
-  return { body: traceBody(report) };
+  if (patch.size > 0) await core.command({ kind: "trace", model, patch });
+  return { body: traceBody(core.tracer.settings.report(model)) };
 }
 
 /** Levels are a list, all else is one text. */
@@ -216,7 +216,7 @@ async function logPost(core: Core, { body }: ControlRequest): Promise<ControlAns
   const given = Object.entries(parseJsonObject(await body())).map(
     ([key, value]): readonly [string, SettingValue] => [key, typeof value === "object" ? null : value],
   );
-  core.log.settings = changeLogSettings(core.log.settings, given, JSON_TEXTS);
+  await core.command({ kind: "log", settings: changeLogSettings(core.log.settings, given, JSON_TEXTS) });
   return logReport(core);
 }
 

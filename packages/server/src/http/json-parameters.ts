@@ -1,6 +1,15 @@
 import { invalid, Refusal } from "../refusal.ts";
 import { checkIdSize, type RequestFlags } from "../requests/request-parameters.ts";
-import { booleanOf, integerOf, isFields, type Json, textOf, wholeNumber } from "./json-fields.ts";
+import {
+  booleanOf,
+  fieldsOf,
+  integerOf,
+  isFields,
+  type Json,
+  parseJson,
+  textOf,
+  wholeNumber,
+} from "./json-fields.ts";
 
 /** Triton's own parameters, from a request in JSON. @throws Refusal in Triton's words */
 export function jsonFlags(parameters: Json | undefined): RequestFlags {
@@ -38,6 +47,18 @@ export function jsonFlags(parameters: Json | undefined): RequestFlags {
     ...(priority === undefined ? {} : { priority }),
     ...(queueTimeoutUs === undefined ? {} : { queueTimeoutUs }),
   };
+}
+
+/** The sequence that a request in JSON names, where it names one that can be. */
+export function sequenceOf(body: Buffer, jsonSize: number): bigint | string | undefined {
+  const json = body.subarray(0, jsonSize);
+  // Most requests are of none, and are not parsed for it. A backslash may hide any word.
+  if (!json.includes("sequence_id") && !json.includes("\\u")) return undefined;
+  try {
+    return jsonFlags(fieldsOf(parseJson(json.toString("utf8")))["parameters"]).sequence?.id;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Numbers and texts. Those beyond 2⁶³ wrap, as the protocol's own field would have them. */

@@ -1,11 +1,13 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import { StrainflowError } from "@strainflow/series";
 import type { Access, AccessRole, TlsMaterial } from "../access.ts";
 
 export interface ListenOptions {
   readonly host: string;
-  readonly port: number;
+  /** `false`: it listens nowhere, and has the connections that it is given by `accept`. */
+  readonly port: number | false;
   readonly tls?: TlsMaterial;
   /** More are closed as they come. */
   readonly maxConnections: number;
@@ -13,8 +15,12 @@ export interface ListenOptions {
 
 export interface Listening {
   readonly server: Server;
-  /** `http://host:port`, or `https://…`. */
+  /** `http://host:port`, or `https://…`; "" where it does not listen. */
   readonly address: string;
+  /** Serves a connection that came in elsewhere; it may be paused. */
+  readonly accept: (socket: Socket) => void;
+  /** Takes no new connections; those that are idle are cut. Resolves when the others have ended. */
+  readonly drain: () => Promise<void>;
 }
 
 /** Opens a port for HTTP, or for HTTPS. `what` names it in the error. @throws `address-in-use` */
@@ -28,6 +34,11 @@ export async function listen(
       ? createServer(handler)
       : createTlsServer({ ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: true }, handler);
   server.maxConnections = maxConnections;
+  if (port === false) {
+    const given = new Given(server, maxConnections);
+    const drain = (): Promise<void> => given.drain();
+    return { server, address: "", accept: (socket) => given.accept(socket), drain };
+  }
   const bound = await new Promise<number>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(
@@ -42,8 +53,50 @@ export async function listen(
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
-  return { server, address: `${tls === undefined ? "http" : "https"}://${host}:${bound}` };
+  const address = `${tls === undefined ? "http" : "https"}://${host}:${bound}`;
+  const drain = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+  return { server, address, accept: (socket) => socket.destroy(), drain };
 }
+
+/** Connections that a server is given: it counts and ends by itself those only that it takes. */
+class Given {
+  readonly #server: Server;
+  readonly #max: number;
+  readonly #open = new Set<Socket>();
+
+  constructor(server: Server, max: number) {
+    this.#server = server;
+    this.#max = max;
+    // From here on it watches over the time that requests take.
+    server.emit("listening");
+  }
+
+  accept(socket: Socket): void {
+    if (this.#open.size >= this.#max) {
+      socket.destroy();
+      return;
+    }
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    this.#server.emit("connection", socket);
+    socket.resume();
+  }
+
+  /** Cuts those that are idle, as they become so. */
+  async drain(): Promise<void> {
+    while (this.#open.size > 0) {
+      this.#server.closeIdleConnections();
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+    }
+  }
+}
+
+/** How often connections are looked after that were given, in milliseconds. */
+const DRAIN_MS = 20;
 
 /** Whether a request may go on; else it is answered here. */
 export function admitted(

@@ -5,6 +5,7 @@ import { nowNs } from "../scheduling/monotonic.ts";
 import { formatAnswer } from "./answer.ts";
 import { acceptedEncoding, pack, readBody } from "./body.ts";
 import { parseInferRequest } from "./infer.ts";
+import { sequenceOf } from "./json-parameters.ts";
 import { parseRawInput } from "./raw-input.ts";
 import { refuse } from "./refuse.ts";
 
@@ -28,13 +29,20 @@ export async function serveInfer(
 ): Promise<void> {
   const receivedNs = nowNs();
   const { model: name, version } = target;
+  const { others } = core;
+  // Where a sequence belongs to another process, so does what is wrong with its requests.
+  const early = others === undefined ? undefined : await readBody(request, target.maxMessageSize);
+  if (others !== undefined && early !== undefined && !core.refusing) {
+    const id = sequenceOf(early, headerSize(request, early.byteLength));
+    if (id !== undefined && others.elsewhere(id)) return others.answer(id, request, early, response);
+  }
   const { spec } = core.registry.known(name, version);
   if (spec.config.modelTransactionPolicy?.decoupled === true)
     throw new Refusal(
       "UNIMPLEMENTED",
       "HTTP end point doesn't support models with decoupled transaction policy",
     );
-  const body = await readBody(request, target.maxMessageSize);
+  const body = early ?? (await readBody(request, target.maxMessageSize));
   const header = headerSize(request, body.byteLength);
   const { request: job, form } =
     header === 0

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import {
   ModelConfigSchema,
@@ -7,7 +8,7 @@ import {
 } from "@strainflow/proto";
 import type { Access, TlsMaterial } from "../access.ts";
 import type { Core } from "../core.ts";
-import { modelConfig, modelMetadata, modelReady, modelStatistics, serverMetadata } from "../metadata.ts";
+import { modelConfig, modelMetadata, modelReady, serverMetadata } from "../metadata.ts";
 import { invalid } from "../refusal.ts";
 import { readBody } from "./body.ts";
 import { control } from "./control.ts";
@@ -20,7 +21,8 @@ import { serveInfer } from "./requests.ts";
 
 export interface HttpOptions {
   readonly host: string;
-  readonly port: number;
+  /** `false`: it listens nowhere, and has the connections that it is given by `accept`. */
+  readonly port: number | false;
   readonly maxMessageSize: number;
   readonly access: Access;
   readonly tls?: TlsMaterial;
@@ -28,8 +30,10 @@ export interface HttpOptions {
 }
 
 export interface HttpFront {
-  /** `http://host:port` */
+  /** `http://host:port`; "" where it does not listen. */
   readonly address: string;
+  /** Serves a connection that came in elsewhere; it may be paused. */
+  accept(socket: Socket): void;
   /** Takes no new connections; those that are idle are cut, those with a request are let finish. */
   drain(): Promise<void>;
   close(): void;
@@ -37,17 +41,17 @@ export interface HttpFront {
 
 /** Serves the models over HTTP. @throws `address-in-use` */
 export async function serveHttp(core: Core, options: HttpOptions): Promise<HttpFront> {
-  const { server, address } = await listen("HTTP", options, (request, response) => {
+  const { server, address, accept, drain } = await listen("HTTP", options, httpListener(core, options));
+  return { address, accept, drain, close: () => server.closeAllConnections() };
+}
+
+/** Answers requests, whatever they came over. */
+export function httpListener(
+  core: Core,
+  options: Pick<HttpOptions, "access" | "maxMessageSize">,
+): RequestListener {
+  return (request, response) => {
     route(core, options, request, response).catch((error: unknown) => refuse(response, error));
-  });
-  return {
-    address,
-    drain: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      }),
-    close: () => server.closeAllConnections(),
   };
 }
 
@@ -57,12 +61,14 @@ const MODEL_PATH =
 /** What is asked of a model by POST; the rest by GET. */
 const POSTED: ReadonlySet<string> = new Set(["infer", "generate", "generate_stream"]);
 
+type Answer = readonly [number, JsonValue?];
+
 /** What a path is answered with to a GET. Stats of all models are not those of a model named `stats`. */
-const GET_PATHS: Readonly<Record<string, (core: Core) => readonly [number, JsonValue?]>> = {
+const GET_PATHS: Readonly<Record<string, (core: Core) => Answer | Promise<Answer>>> = {
   "/v2": (core) => [200, { ...serverMetadata(core.handOver) } as JsonValue],
   "/v2/health/live": () => [200],
   "/v2/health/ready": (core) => (core.ready ? [200] : [400, { error: "Server not ready" }]),
-  "/v2/models/stats": (core) => [200, statistics(core, "", "")],
+  "/v2/models/stats": async (core) => [200, await statistics(core, "", "")],
 };
 
 /** What changes the server when it is posted to; the index is asked for by POST as well. */
@@ -71,14 +77,16 @@ const CONTROL_PATH =
 
 async function route(
   core: Core,
-  options: HttpOptions,
+  options: Pick<HttpOptions, "access" | "maxMessageSize">,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const handed = handOverTarget(request.url ?? "/");
   if (handed !== undefined && ["GET", "PUT", "DELETE"].includes(request.method ?? "")) {
-    if (admitted(options.access, request.headers.authorization, "admin", response))
+    if (!admitted(options.access, request.headers.authorization, "admin", response)) return;
+    if (core.others?.elsewhere(handed.id) !== true)
       await serveHandOver(core, handed, options.maxMessageSize, request, response);
+    else core.others.answer(handed.id, request, await readBody(request, options.maxMessageSize), response);
     return;
   }
   const path = pathOf(request.url ?? "/");
@@ -89,7 +97,7 @@ async function route(
   const free = path.startsWith("/v2/health/");
   if (!free && !admitted(options.access, request.headers.authorization, needed, response)) return;
   const plain = Object.hasOwn(GET_PATHS, path) ? GET_PATHS[path] : undefined;
-  if (plain !== undefined) return method === "GET" ? answer(response, ...plain(core)) : wrongMethod();
+  if (plain !== undefined) return method === "GET" ? answer(response, ...(await plain(core))) : wrongMethod();
   const body = async (): Promise<string> =>
     (await readBody(request, options.maxMessageSize)).toString("utf8");
   const controlled = await control(core, { path, method, body });
@@ -103,10 +111,10 @@ async function route(
   if (what === "infer") return serveInfer(core, target, request, response);
   if (POSTED.has(what))
     return serveGenerate(core, { ...target, streaming: what === "generate_stream" }, request, response);
-  return answer(response, ...query(core, name, version, what));
+  return answer(response, ...(await query(core, name, version, what)));
 }
 
-function query(core: Core, name: string, version: string, what: string): readonly [number, JsonValue?] {
+async function query(core: Core, name: string, version: string, what: string): Promise<Answer> {
   const { registry } = core;
   switch (what) {
     case "ready":
@@ -114,7 +122,7 @@ function query(core: Core, name: string, version: string, what: string): readonl
     case "config":
       return [200, toNumbers(toJson(ModelConfigSchema, modelConfig(registry, name, version), JSON_STYLE))];
     case "stats":
-      return [200, statistics(core, name, version)];
+      return [200, await statistics(core, name, version)];
     default: {
       const metadata = create(ModelMetadataResponseSchema, modelMetadata(registry, name, version));
       return [200, toNumbers(toJson(ModelMetadataResponseSchema, metadata, JSON_STYLE))];
@@ -130,10 +138,9 @@ function pathOf(url: string): string {
   }
 }
 
-function statistics(core: Core, name: string, version: string): JsonValue {
-  const message = create(ModelStatisticsResponseSchema, {
-    modelStats: modelStatistics(core.registry, name, version),
-  });
+async function statistics(core: Core, name: string, version: string): Promise<JsonValue> {
+  const modelStats = [...(await core.statistics(name, version))];
+  const message = create(ModelStatisticsResponseSchema, { modelStats });
   return toNumbers(toJson(ModelStatisticsResponseSchema, message, JSON_STYLE));
 }
 

@@ -1,7 +1,6 @@
 import type { Access, TlsMaterial } from "../access.ts";
 import { admitted, listen } from "../http/listen.ts";
-import type { ModelRegistry } from "../models/model-registry.ts";
-import { Metrics } from "./metrics.ts";
+import { refuse } from "../http/refuse.ts";
 
 export interface MetricsFront {
   /** `http://host:port/metrics` */
@@ -11,7 +10,7 @@ export interface MetricsFront {
 
 /** Serves `/metrics`, on a port of its own: who may scrape need not be let infer. @throws `address-in-use` */
 export async function serveMetrics(
-  registry: ModelRegistry,
+  text: () => string | Promise<string>,
   options: {
     readonly host: string;
     readonly port: number;
@@ -20,7 +19,6 @@ export async function serveMetrics(
     readonly maxConnections: number;
   },
 ): Promise<MetricsFront> {
-  const metrics = new Metrics(registry);
   const { server, address } = await listen("/metrics", options, (request, response) => {
     if (!admitted(options.access, request.headers.authorization, "read", response)) return;
     const send = (code: number, type: string, body: string): void => {
@@ -30,7 +28,11 @@ export async function serveMetrics(
     if (request.method !== "GET" && request.method !== "HEAD")
       send(405, "text/plain", '{"error":"Method Not Allowed"}');
     else if (request.url?.split("?")[0] !== "/metrics") send(404, "text/plain", '{"error":"Not Found"}');
-    else send(200, "text/plain; charset=utf-8", metrics.text());
+    else
+      Promise.resolve(text()).then(
+        (page) => send(200, "text/plain; charset=utf-8", page),
+        (error: unknown) => refuse(response, error),
+      );
   });
   return {
     address: `${address}/metrics`,

@@ -1,5 +1,4 @@
 import { invalidOption } from "@strainflow/series";
-import type { Metrics } from "./metrics.ts";
 import type { ServerLog } from "./server-log.ts";
 
 export interface PushOptions {
@@ -31,7 +30,7 @@ export function checkPush({ url, intervalMs = 1 }: PushOptions): void {
 
 /** Pushes metrics at an interval, and once more when it is closed. One that fails is told once, until one succeeds. */
 export function pushMetrics(
-  metrics: Metrics,
+  text: () => string | Promise<string>,
   options: PushOptions,
   address: string,
   log: ServerLog,
@@ -45,7 +44,7 @@ export function pushMetrics(
       const response = await fetch(target, {
         method: "PUT",
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-        body: metrics.text(),
+        body: await text(),
         signal: AbortSignal.timeout(PUSH_MS),
       });
       const said = await response.text();

@@ -7,7 +7,7 @@ import type { RawTensors } from "../tensors/raw-tensor.ts";
 import { elements } from "../tensors/tensor-bytes.ts";
 import type { TraceExporter } from "./trace-exporter.ts";
 import type { TraceObject } from "./trace-object.ts";
-import type { TracePatch, TraceReport, TraceSettings } from "./trace-settings.ts";
+import type { TracePatch, TraceSettings } from "./trace-settings.ts";
 import { TraceWriter } from "./trace-writer.ts";
 
 /** The request being traced, told of what happens to it. */
@@ -34,11 +34,10 @@ export class Tracer {
   }
 
   /** @throws Refusal in Triton's words */
-  update(model: string, patch: TracePatch): TraceReport {
+  update(model: string, patch: TracePatch): void {
     this.settings.update(model, patch);
     if (patch.has("trace_count")) this.#taken.delete(model);
     this.#writer.flush();
-    return this.settings.report(model);
   }
 
   /** `undefined` where this request is not traced. `front`: the protocol's name in its events. */
