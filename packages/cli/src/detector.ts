@@ -5,6 +5,7 @@ import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import { connect, type TritonClient, type TritonModel } from "@strainflow/triton";
 import { createTemplateBank, defaultBankMasses } from "@strainflow/waveforms";
 import { createScratchFolder } from "./scratch-folder.ts";
+import { serverAccess } from "./server-access.ts";
 import type { FileSettings } from "./settings-file.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -137,9 +138,14 @@ async function attachRunning(
   signal: AbortSignal,
 ): Promise<AttachedDetector> {
   terminal.progress(`  server      connecting to ${address} …`);
-  const client = await connect(address, { signal });
+  const access = await serverAccess(settings);
+  const client = await connect(access.address(address), { ...access.credentials, signal }).catch(
+    (error: unknown) => {
+      throw access.explain(error);
+    },
+  );
   try {
-    const detector = await attach(client, name, address, async () => client.close());
+    const detector = await attach(client, name, client.address, async () => client.close());
     const ignored = (["templates", "outputsPerSecond", "batchSize", "workers", "repository"] as const).filter(
       (setting) => settings[setting] !== undefined,
     );
@@ -148,7 +154,7 @@ async function attachRunning(
     return detector;
   } catch (error) {
     client.close();
-    throw error;
+    throw access.explain(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { HandlerUnderLoad, InputSource, ModelUnderLoad } from "@strainflow/loadtest";
 import { StrainflowError } from "@strainflow/series";
+import type { CredentialOptions } from "@strainflow/triton";
 import { readBody } from "./loadtest-flags.ts";
 
 /** Flags that say what is put under load. */
@@ -24,13 +25,20 @@ export interface TargetFlags {
   readonly header?: Readonly<Record<string, string>>;
 }
 
+/** How all targets of a run are spoken to. */
+export interface TargetAccess {
+  readonly credentials: CredentialOptions;
+  address(given: string): string;
+}
+
 /** What is put under load: a model where one is named, else a handler. @throws `usage`, `loadtest-input` */
 export async function targetOf(
   server: string,
   flags: TargetFlags,
+  access: TargetAccess,
 ): Promise<ModelUnderLoad | HandlerUnderLoad> {
   const { model, header } = flags;
-  if (model === undefined) return handlerOf(server, flags);
+  if (model === undefined) return handlerOf(server, flags, access.credentials);
   for (const [name, value] of [
     ["--body", flags.body],
     ["--method", flags.method],
@@ -39,13 +47,13 @@ export async function targetOf(
       throw new StrainflowError("usage", `${name} is for HTTP handlers, without --model`);
   const input = inputOf(flags);
   return {
-    server,
+    server: access.address(server),
     model,
     batchSize: flags.batch,
     sequences: sequencesOf(flags),
     ...(flags.modelVersion === undefined ? {} : { version: flags.modelVersion }),
     ...(flags.streaming === undefined ? {} : { streaming: flags.streaming }),
-    ...(header === undefined ? {} : { connect: { headers: header } }),
+    connect: { ...access.credentials, ...(header === undefined ? {} : { headers: header }) },
     ...(input === undefined ? {} : { inputs: input }),
     ...(flags.shape === undefined ? {} : { shapes: flags.shape }),
     ...(flags.check === undefined ? {} : { check: flags.check }),
@@ -53,7 +61,11 @@ export async function targetOf(
   };
 }
 
-async function handlerOf(url: string, flags: TargetFlags): Promise<HandlerUnderLoad> {
+async function handlerOf(
+  url: string,
+  flags: TargetFlags,
+  { bearerToken, ...tls }: CredentialOptions,
+): Promise<HandlerUnderLoad> {
   if (!/^https?:\/\//.test(url))
     throw new StrainflowError(
       "usage",
@@ -65,10 +77,17 @@ async function handlerOf(url: string, flags: TargetFlags): Promise<HandlerUnderL
       "--check expected needs --model and its data; a handler's answers are held against the first",
     );
   const body = flags.body === undefined ? undefined : await readBody(flags.body);
-  const headers = { ...(body?.json === true ? { "content-type": "application/json" } : {}), ...flags.header };
+  const authorization =
+    typeof bearerToken === "string" ? { authorization: `Bearer ${bearerToken}` } : undefined;
+  const headers = {
+    ...authorization,
+    ...(body?.json === true ? { "content-type": "application/json" } : {}),
+    ...flags.header,
+  };
   return {
     url,
     headers,
+    tls,
     ...(body === undefined ? {} : { body: body.bytes }),
     ...(flags.method === undefined ? {} : { method: flags.method.toUpperCase() }),
     ...(flags.check === undefined ? {} : { check: flags.check }),

@@ -1,6 +1,7 @@
 import type { ModelRepository } from "@strainflow/repository";
 import type { TensorSpec } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
+import type { ServerAccess } from "./server-access.ts";
 
 /** A model's configuration, as a repository has it or a server tells it. */
 type Config = Awaited<ReturnType<ModelRepository["config"]>>;
@@ -39,9 +40,15 @@ export async function modelsOfRepository(repository: ModelRepository, name?: str
   return Promise.all(names.map(async (one) => factsOf(await repository.config(one))));
 }
 
-/** One model of a server. @throws `server-unavailable`, `model-not-found` */
-export async function modelOfServer(address: string, name: string): Promise<ModelFacts> {
-  const client = await connect(address);
+/** One model of a server. @throws `server-unavailable`, `server-untrusted`, `model-not-found` */
+export async function modelOfServer(
+  address: string,
+  name: string,
+  access: ServerAccess,
+): Promise<ModelFacts> {
+  const client = await connect(access.address(address), access.credentials).catch((error: unknown) => {
+    throw access.explain(error);
+  });
   try {
     const [config, { versions }] = await Promise.all([client.modelConfig(name), client.modelMetadata(name)]);
     return { ...factsOf(config), versions };

@@ -1,6 +1,7 @@
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "./flag-values.ts";
+import { addAccessFlags } from "./server-access.ts";
 import { checkSettings, type FileSettings, readSettings } from "./settings-file.ts";
 
 /** What all commands that run or plan a search understand. */
@@ -15,7 +16,7 @@ const { number, list, gps } = flagValue;
 
 /** Adds the flags; each overrides the setting of the same name in a settings file. */
 export function addSearchFlags(command: Command): Command {
-  return command
+  command
     .optionsGroup("Data:")
     .option("--ifos <names>", "detectors, by commas: H1,L1 (default: those in the files)", list)
     .option("--gps-start <s>", "where to begin, GPS seconds or UTC (2015-09-14T09:50:45Z)", gps)
@@ -39,6 +40,8 @@ export function addSearchFlags(command: Command): Command {
       "its outputs per request (default: one second's; four of files with a PSD stride of 4 s)",
       number,
     )
+    .optionsGroup("Access to that server:");
+  return addAccessFlags(command)
     .optionsGroup("Conditioning:")
     .option("--sample-rate <Hz>", "rate of conditioning and inference (default: 2048)", number)
     .option(
@@ -78,7 +81,11 @@ export function addSearchFlags(command: Command): Command {
 /** Settings of the file, and flags on top. @throws `settings-invalid`, `settings-unreadable` */
 export async function gatherSettings(flags: SearchFlags): Promise<FileSettings> {
   const read = await readSettings(flags.config);
-  const settings = { ...read.settings, ...settingsOfFlags(flags) };
+  const own = settingsOfFlags(flags);
+  const settings = { ...read.settings, ...own };
+  // A token of the one kind replaces one of the other.
+  if (own.token !== undefined && own.tokenFile === undefined) settings.tokenFile = undefined;
+  if (own.tokenFile !== undefined && own.token === undefined) settings.token = undefined;
   const { gpsStart, gpsEnd } = settings;
   if (gpsStart !== undefined && gpsEnd !== undefined && gpsEnd <= gpsStart)
     throw new StrainflowError(

@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { LaunchOptions } from "@strainflow/launch";
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
@@ -91,6 +93,22 @@ export function checkEmbeddedFlags(flags: EmbeddedFlags): void {
 /** Clients must show who they are. */
 export function isGuarded(flags: EmbeddedFlags): boolean {
   return flags.tokenFile !== undefined || flags.tlsClientCa !== undefined;
+}
+
+/** What other commands have to be told to be served by it; the authority of a certificate that is not its own is not ours to know. */
+export function reachingFlags({ tlsCert, tlsClientCa, tokenFile }: EmbeddedFlags): string {
+  return [
+    ...(tlsCert === undefined
+      ? []
+      : [`--tls-ca ${isSelfSigned(tlsCert) ? tlsCert : "<who signed its certificate>"}`]),
+    ...(tlsClientCa === undefined ? [] : ["--tls-cert <theirs> --tls-key <its key>"]),
+    ...(tokenFile === undefined ? [] : [`--token-file ${tokenFile}`]),
+  ].join(" ");
+}
+
+function isSelfSigned(path: string): boolean {
+  const certificate = new X509Certificate(readFileSync(path));
+  return certificate.issuer === certificate.subject;
 }
 
 export function embeddedOptionsOf(flags: EmbeddedFlags): EmbeddedOptions {

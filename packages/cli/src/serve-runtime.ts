@@ -91,7 +91,10 @@ export function addRuntimeFlags(command: Command): Command {
       "--image <image>",
       "apptainer: a path, a name in the image folder, or docker://name; docker: a name",
     )
-    .option("--image-folder <folder>", "apptainer: where images lie (default: STRAINFLOW_IMAGES)")
+    .option(
+      "--image-folder <folder>",
+      "apptainer: where images lie (default: imageFolder of the settings, then STRAINFLOW_IMAGES)",
+    )
     .option("--engine <program>", "apptainer, docker: the program that runs containers, such as podman")
     .option("--engine-arg <argument>", "apptainer, docker: one more argument for it; may be repeated", gather)
     .addOption(

@@ -37,6 +37,8 @@ describe("settings files", () => {
     ["unknown.json", '{ "psdlength": 16 }', "settings-invalid", /psdlength/],
     ["type.yaml", "psdLength: long\n", "settings-invalid", /psdLength/],
     ["negative.json", '{ "threshold": -1 }', "settings-invalid", /threshold/],
+    ["token.json", '{ "token": "two words" }', "settings-invalid", /token must be a text without spaces/],
+    ["folder.json", '{ "imageFolder": "" }', "settings-invalid", /imageFolder is ""; it must be a name/],
     ["broken.json", "{ nope", "settings-unreadable", /broken\.json/],
     ["broken.ts", "export default {", "settings-unreadable", /broken\.ts/],
     ["kind.toml", "a = 1", "settings-unreadable", /\.json or \.yaml/],
@@ -49,7 +51,16 @@ describe("settings files", () => {
 
   test("the schema knows every setting, and says what it is", () => {
     const { properties } = settingsSchema() as { properties: Record<string, { description?: string }> };
-    for (const name of ["ifos", "psdLength", "threshold", "server", "damaged"])
+    for (const name of [
+      "ifos",
+      "psdLength",
+      "threshold",
+      "server",
+      "damaged",
+      "tlsCa",
+      "tokenFile",
+      "imageFolder",
+    ])
       expect(properties[name]?.description).toMatch(/\.$/);
   });
 });

@@ -8,7 +8,10 @@ import { settingsProblems } from "./settings-problems.ts";
 
 const positive = z.number().positive();
 
-/** What a settings file may hold; every flag of `replay` has its place here, in camel case. */
+/**
+ * What a settings file may hold: every flag of `replay` has its place here, in camel case. What is about access is taken
+ * by all commands that ask a server, `imageFolder` by those that run a container.
+ */
 export interface FileSettings {
   /** Detectors to search together. Default: those in the files. */
   readonly ifos?: readonly string[] | undefined;
@@ -42,6 +45,22 @@ export interface FileSettings {
   readonly templates?: number | undefined;
   /** Address of a server, "grpc://host:port"; default: one is started here. */
   readonly server?: string | undefined;
+  /** Whether servers are spoken to by TLS: `host:port` is then `grpcs://host:port`. Default: as their addresses say. */
+  readonly tls?: boolean | undefined;
+  /** File of certificates (PEM) that a server's must be signed by. Default: the system's. */
+  readonly tlsCa?: string | undefined;
+  /** File of our own certificate (PEM), where a server wants to know who calls. */
+  readonly tlsCert?: string | undefined;
+  /** File of its key (PEM). */
+  readonly tlsKey?: string | undefined;
+  /** Name that a server's certificate must have, where it is not that of its address. */
+  readonly tlsName?: string | undefined;
+  /** Token that servers want. Better in a file of its own: tokenFile. */
+  readonly token?: string | undefined;
+  /** File with that token; of a server's own token file, the first one is taken. */
+  readonly tokenFile?: string | undefined;
+  /** Folder where container images lie that are named without a path. Default: the environment's STRAINFLOW_IMAGES. */
+  readonly imageFolder?: string | undefined;
   /** Name of the model to stream to. Default: the built-in detector. */
   readonly model?: string | undefined;
   /** Folder of a model repository for the server that is started here. */
@@ -61,6 +80,28 @@ export interface FileSettings {
   /** How the output series is written. Default hdf5. */
   readonly series?: "none" | "hdf5" | "arrow" | undefined;
 }
+
+const file = z.string().min(1);
+
+/** How servers are spoken to. */
+const accessFields = {
+  tls: z
+    .boolean()
+    .describe(
+      "Whether servers are spoken to by TLS: host:port is then grpcs://host:port. Default: as their addresses say.",
+    ),
+  tlsCa: file.describe(
+    "File of certificates (PEM) that a server's must be signed by. Default: the system's.",
+  ),
+  tlsCert: file.describe("File of our own certificate (PEM), where a server wants to know who calls."),
+  tlsKey: file.describe("File of its key (PEM)."),
+  tlsName: file.describe("Name that a server's certificate must have, where it is not that of its address."),
+  token: z
+    .string()
+    .refine((text) => /^\S+$/.test(text), "a text without spaces")
+    .describe("Token that servers want. Better in a file of its own: tokenFile."),
+  tokenFile: file.describe("File with that token; of a server's own token file, the first one is taken."),
+};
 
 const fields = z
   .strictObject({
@@ -99,6 +140,13 @@ const fields = z
       ),
     templates: z.int().positive().describe("Templates of the built-in detector's bank. Default 32."),
     server: z.string().describe('Address of a server, "grpc://host:port"; default: one is started here.'),
+    ...accessFields,
+    imageFolder: z
+      .string()
+      .min(1)
+      .describe(
+        "Folder where container images lie that are named without a path. Default: the environment's STRAINFLOW_IMAGES.",
+      ),
     model: z.string().describe("Name of the model to stream to. Default: the built-in detector."),
     repository: z.string().describe("Folder of a model repository for the server that is started here."),
     workers: z

@@ -15,6 +15,7 @@ export function settingsProblems(
       (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
       value,
     );
+    if (setting === "token") return [`${asFlags ? "--token" : setting} must be ${expected(issue)}`];
     const shown = typeof given === "string" ? JSON.stringify(given) : String(given);
     return [`${asFlags ? flagOf(setting) : setting} is ${shown}; it must be ${expected(issue)}`];
   });

@@ -156,6 +156,8 @@ describe.each(["grpc-js", "http2"] as const)("the embedded server, launched, ove
       expect(outputs.snapshot?.data).toEqual(snapshots(from + i, from));
     expect(server.pid).not.toBe(killed);
     expect(events.map(({ kind }) => kind)).toEqual(["died", "restarting", "ready"]);
+    // The one in its place is where Prometheus looks, too.
+    expect(await (await fetch(server.metricsAddress ?? "")).text()).toContain("nv_inference_request_success");
     expect(await model.endSequence(11n)).toBe("unknown");
   });
 });

@@ -10,11 +10,11 @@ import { untilReady } from "./until-ready.ts";
 
 /** A server that was started here, and ends with us. */
 export interface LaunchedServer extends AsyncDisposable {
-  /** `host:port` of gRPC: what `connect` takes. The same after a restart. */
+  /** `host:port` of gRPC, with TLS `grpcs://host:port`: what `connect` takes. The same after a restart. */
   readonly address: string;
   /** `http://host:port`; absent where the server has none. */
   readonly httpAddress: string | undefined;
-  /** `http://host:port/metrics`, for Prometheus; absent where the server has none, as the embedded one. */
+  /** `http://host:port/metrics`, for Prometheus; absent where the server has none. */
   readonly metricsAddress: string | undefined;
   /** Of the process of now: the server's own, or that of the container engine's client that runs it. */
   readonly pid: number;
@@ -90,7 +90,7 @@ export async function launch(options: LaunchOptions): Promise<LaunchedServer> {
     };
     const { grpc, http, metrics } = server.place;
     return {
-      address: grpc,
+      address: options.runtime === "embedded" && options.tls !== undefined ? `grpcs://${grpc}` : grpc,
       httpAddress: http,
       metricsAddress: metrics,
       get pid() {

@@ -78,8 +78,8 @@ export async function startOwnProcess(command: OwnCommand, options: StartOptions
     );
     if (ready.pid !== child.pid)
       throw failure(`is not the one that answered: process ${ready.pid} did, ${child.pid} was started`);
-    const { grpc, http, pid } = ready;
-    return { place: { grpc, http, pid }, pid, exited, stop };
+    const { grpc, http, metrics, pid } = ready;
+    return { place: { grpc, http, metrics, pid }, pid, exited, stop };
   } catch (error) {
     if (child.pid !== undefined) await stop(0);
     throw error;
@@ -101,17 +101,18 @@ async function stopChild(
 }
 
 /** A line of ours: `{"type": "ready" | "failed", …}`. Anything else a server prints is for people. */
-function toldLine(text: string): ReadyLine | FailedLine | undefined {
-  if (!text.startsWith("{")) return undefined;
+function toldLine(line: string): ReadyLine | FailedLine | undefined {
+  if (!line.startsWith("{")) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(line);
   } catch {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { type, grpc, http, pid, message }: Partial<Record<string, unknown>> = { ...value };
+  const { type, grpc, http, metrics, pid, message }: Partial<Record<string, unknown>> = { ...value };
   if (type === "failed" && typeof message === "string") return { type, message };
   if (type !== "ready" || typeof grpc !== "string" || typeof pid !== "number") return undefined;
-  return { type, grpc, pid, http: typeof http === "string" ? http : undefined };
+  const text = (given: unknown): string | undefined => (typeof given === "string" ? given : undefined);
+  return { type, grpc, pid, http: text(http), metrics: text(metrics) };
 }

@@ -44,6 +44,7 @@ export function handlerSpec(
       check,
       timeoutMs,
       connections,
+      ...(target.tls === undefined ? {} : { tls: target.tls }),
     },
     facts: { kind: "handler", name: url, address: url, protocol: "http", batchSize: 1, sequences: false },
   };

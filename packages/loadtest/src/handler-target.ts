@@ -1,3 +1,4 @@
+import type { CredentialOptions } from "@strainflow/triton";
 import { Agent, request } from "undici";
 import { failed } from "./model-target.ts";
 import type { Outcome, Shot, Target } from "./target.ts";
@@ -14,6 +15,23 @@ export type HandlerCheck = (
   facts: { readonly body: Uint8Array },
 ) => string | undefined;
 
+/** Whom we trust, and who we are. */
+type HandlerTls = Pick<
+  CredentialOptions,
+  "rootCertificates" | "clientCertificate" | "clientKey" | "serverName"
+>;
+
+/** The same in Node's words; bytes that went to another process are bytes of no kind in particular. */
+function tlsOf(tls: HandlerTls = {}): Readonly<Record<string, Buffer | string>> {
+  const { rootCertificates: ca, clientCertificate: cert, clientKey: key, serverName } = tls;
+  return {
+    ...(ca === undefined ? {} : { ca: Buffer.from(ca) }),
+    ...(cert === undefined ? {} : { cert: Buffer.from(cert) }),
+    ...(key === undefined ? {} : { key: Buffer.from(key) }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}
+
 /** An HTTP handler under load, as each generator needs it. */
 export interface HandlerTargetSpec {
   readonly kind: "handler";
@@ -28,6 +46,7 @@ export interface HandlerTargetSpec {
   readonly timeoutMs: number;
   /** Connections; each carries one request at a time. */
   readonly connections: number;
+  readonly tls?: HandlerTls;
 }
 
 /** Statuses from 200 to 299 are answers, all others errors. */
@@ -38,7 +57,7 @@ export function openHandlerTarget(spec: HandlerTargetSpec): Target {
     pipelining: 1,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    connect: { timeout: timeoutMs },
+    connect: { timeout: timeoutMs, ...tlsOf(spec.tls) },
   });
   const check = checkOf(spec);
   return {

@@ -57,6 +57,8 @@ export interface HandlerUnderLoad {
   /** Default "POST" where there is a body, else "GET". */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whom we trust, and who we are, at an `https://`. */
+  readonly tls?: Pick<ConnectOptions, "rootCertificates" | "clientCertificate" | "clientKey" | "serverName">;
   /** JSON (anything that is no bytes) or bytes. */
   readonly body?: unknown;
   /** Several, in turn, instead of `body`. */

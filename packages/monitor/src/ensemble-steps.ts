@@ -1,5 +1,5 @@
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
-import { connect, type TritonClient } from "@strainflow/triton";
+import { type CredentialOptions, connect, type TritonClient } from "@strainflow/triton";
 
 /** A step of an ensemble, as its configuration has it. */
 export interface EnsembleStep {
@@ -12,6 +12,7 @@ export interface EnsembleStepsOptions {
   /** Milliseconds until the server must be ready, and that each answer may take. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  readonly credentials?: CredentialOptions;
 }
 
 /**
@@ -28,11 +29,16 @@ export async function ensembleSteps(
   models: readonly string[],
   options: EnsembleStepsOptions,
 ): Promise<ReadonlyMap<string, readonly EnsembleStep[]>> {
-  const { timeoutMs, signal } = options;
+  const { timeoutMs, signal, credentials } = options;
   const found = new Map<string, readonly EnsembleStep[]>();
   let failure: unknown;
   try {
-    const client = await connect(address, { waitMs: timeoutMs, callTimeoutMs: timeoutMs, signal });
+    const client = await connect(address, {
+      ...credentials,
+      waitMs: timeoutMs,
+      callTimeoutMs: timeoutMs,
+      signal,
+    });
     const close = (): void => client.close();
     signal.addEventListener("abort", close, { once: true });
     try {

@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { StrainflowError } from "@strainflow/series";
 import { withoutUser } from "./url-user.ts";
 
@@ -36,13 +36,16 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * Not fetch: it refuses a list of ports, and its connections cannot be closed.
  */
 
-/** @param url a user and password in it are sent as basic authorization */
-export function createHttpCaller(url: string): HttpCaller {
+/**
+ * @param url a user and password in it are sent as basic authorization
+ * @param tls whom we trust, and who we are, in Node's words
+ */
+export function createHttpCaller(url: string, tls: AgentOptions = {}): HttpCaller {
   const { url: plain, headers: authorization } = withoutUser(url);
   const target = new URL(plain);
   const secure = target.protocol === "https:";
   const agent = secure
-    ? new HttpsAgent({ keepAlive: true, maxSockets: 1 })
+    ? new HttpsAgent({ ...tls, keepAlive: true, maxSockets: 1 })
     : new HttpAgent({ keepAlive: true, maxSockets: 1 });
   const send = secure ? httpsRequest : httpRequest;
 

@@ -4,6 +4,7 @@ import type { ModelDelta } from "./deltas.ts";
 import { type EnsembleStep, ensembleSteps } from "./ensemble-steps.ts";
 import type { ModelMetrics } from "./model-counters.ts";
 import type { ModelActivity } from "./monitor-sample.ts";
+import type { MonitoredServer } from "./server-address.ts";
 
 /** How long a server may take to tell its models' configurations, and until it is asked again after it did not. */
 const STEPS_MS = 2000;
@@ -16,8 +17,11 @@ export interface KnownSteps {
   ask(models: readonly ModelMetrics[], wait: boolean): Promise<StrainflowError | undefined>;
 }
 
-/** @param address where configurations are to be had; absent: nothing is ever known */
-export function knownSteps(address: string | undefined, signal: AbortSignal): KnownSteps {
+/** @param server where configurations are to be had; without `models`, nothing is ever known */
+export function knownSteps(
+  { models: address, credentials = {} }: Pick<MonitoredServer, "models" | "credentials">,
+  signal: AbortSignal,
+): KnownSteps {
   const steps = new Map<string, readonly EnsembleStep[]>();
   let asking: Promise<void> | undefined;
   let notBefore = 0;
@@ -31,7 +35,7 @@ export function knownSteps(address: string | undefined, signal: AbortSignal): Kn
       for (const name of steps.keys()) if (!names.includes(name)) steps.delete(name);
       const unknown = names.filter((name) => !steps.has(name));
       if (address !== undefined && unknown.length > 0 && performance.now() >= notBefore)
-        asking ??= ensembleSteps(address, unknown, { timeoutMs: STEPS_MS, signal })
+        asking ??= ensembleSteps(address, unknown, { timeoutMs: STEPS_MS, signal, credentials })
           .then((found) => {
             for (const [name, own] of found) steps.set(name, own);
             if (found.size < unknown.length) notBefore = performance.now() + STEPS_AGAIN_MS;

@@ -1,4 +1,5 @@
 import { invalidOption } from "@strainflow/series";
+import type { CredentialOptions } from "@strainflow/triton";
 
 /** Where a server is asked. */
 export interface MonitoredServer {
@@ -13,6 +14,8 @@ export interface MonitoredServer {
   readonly models?: string;
   /** Sent with each request for metrics: `authorization`, … */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whom we trust, and who we are, to its metrics (`https://`) and to its models (`grpcs://`). */
+  readonly credentials?: CredentialOptions;
 }
 
 /** Triton's own. */

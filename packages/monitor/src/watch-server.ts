@@ -31,9 +31,9 @@ export async function watchServer(server: MonitoredServer, options: WatchOptions
     host,
     timestampMs,
   });
-  const fetcher = createPageFetcher(server.metrics, server.headers);
+  const fetcher = createPageFetcher(server.metrics, server.headers, server.credentials);
   const deltas = createDeltas({ fromZero: once });
-  const configs = knownSteps(server.models, signal);
+  const configs = knownSteps(server, signal);
   const started = performance.now();
   let answeredAt = started;
 

@@ -24,9 +24,15 @@ import {
 import { checkOutputs, type OutputFlags, readEarlier, writeOutputs } from "../loadtest-output.ts";
 import { levelLines, progressText, time } from "../loadtest-table.ts";
 import { type TargetFlags, targetOf } from "../loadtest-target.ts";
+import {
+  type AccessFlags,
+  accessOfFlags,
+  addAccessAndConfigFlags,
+  fixedCredentials,
+} from "../server-access.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
-interface Flags extends TargetFlags, OutputFlags {
+interface Flags extends TargetFlags, OutputFlags, AccessFlags {
   readonly concurrency?: RangeList;
   readonly rate?: RangeList;
   readonly poisson?: boolean;
@@ -62,7 +68,7 @@ a server that stalls is part of it. Failed requests and wrong answers end with s
 
 /** `strainflow loadtest` */
 export function addLoadtest(program: Command): void {
-  program
+  const command = program
     .command("loadtest")
     .description(
       "put a server or a handler under load: throughput, latency, and whether the answers are right",
@@ -140,9 +146,8 @@ export function addLoadtest(program: Command): void {
     .option("--report <file>", "a page with curves")
     .option("--against <file>", "an earlier --out, shown beside this one")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
-    .option("-q, --quiet", "say nothing but warnings and errors")
-    .addHelpText("after", EXAMPLE)
-    .action(loadtest);
+    .option("-q, --quiet", "say nothing but warnings and errors");
+  addAccessAndConfigFlags(command).addHelpText("after", EXAMPLE).action(loadtest);
 }
 
 async function loadtest(servers: readonly string[], flags: Flags): Promise<void> {
@@ -161,9 +166,12 @@ async function run(
 ): Promise<void> {
   const earlier = await readEarlier(flags.against);
   const loads = await loadsOf(flags);
-  const targets = await Promise.all(servers.map((server) => targetOf(server, flags)));
+  const access = await accessOfFlags(flags);
+  // Processes that send are given no functions.
+  const told = { credentials: await fixedCredentials(access), address: access.address };
+  const targets = await Promise.all(servers.map((server) => targetOf(server, flags, told)));
   await checkOutputs(flags);
-  let told = 0;
+  let levels = 0;
   const results = await loadTestSideBySide(targets, {
     loads,
     warmupMs: flags.warmup,
@@ -180,11 +188,13 @@ async function run(
     onProgress: (progress) => terminal.progress(progressText(progress, terminal.columns)),
     onLevel: (level, subject) => {
       if (servers.length > 1) terminal.say("server", subject.address);
-      for (const line of levelLines(level, terminal.columns, told++ === 0 || servers.length > 1))
+      for (const line of levelLines(level, terminal.columns, levels++ === 0 || servers.length > 1))
         terminal.line(line);
       tellFaults(level, terminal);
       terminal.record({ type: "level", subject: subject.name, ...level });
     },
+  }).catch((error: unknown) => {
+    throw access.explain(error);
   });
   tellGoal(results, flags.goal, terminal);
   for (const path of await writeOutputs(results, earlier, flags)) terminal.say("written", path);

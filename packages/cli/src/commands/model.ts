@@ -10,6 +10,7 @@ import { type ModelFacts, modelOfServer, modelsOfRepository } from "../model-fac
 import { makeOutputFolder } from "../output-folder.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { readRepository, withRepository } from "../repository-of.ts";
+import { type AccessFlags, accessOfFlags, addAccessAndConfigFlags } from "../server-access.ts";
 import { addStoreFlags, type StoreFlags } from "../store-flags.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 import { addModelConvert } from "./model-convert.ts";
@@ -25,7 +26,7 @@ interface BuildFlags extends DetectorFlags, PlacementFlags {
   readonly json?: boolean;
 }
 
-interface InspectFlags extends StoreFlags {
+interface InspectFlags extends StoreFlags, AccessFlags {
   readonly server?: string;
   readonly json?: boolean;
 }
@@ -77,7 +78,7 @@ export function addModel(program: Command): void {
   addPlacementFlags(addDetectorFlags(build))
     .addHelpText("after", afterHelp(BUILD_EXAMPLE))
     .action(buildModel);
-  addStoreFlags(
+  const inspect = addStoreFlags(
     model
       .command("inspect")
       .description("what models take, give, keep and stream")
@@ -85,9 +86,8 @@ export function addModel(program: Command): void {
       .argument("[name]", "one model (default: all of them)")
       .option("--server <address>", "ask a running server: grpc://host:port")
       .option("--json", "one JSON object per model on stdout"),
-  )
-    .addHelpText("after", afterHelp(INSPECT_EXAMPLE))
-    .action(inspectModels);
+  );
+  addAccessAndConfigFlags(inspect).addHelpText("after", afterHelp(INSPECT_EXAMPLE)).action(inspectModels);
   const add = model
     .command("add")
     .description("add a network of your own, with the ensemble that streams into it")
@@ -161,7 +161,7 @@ async function modelsOf(
   const { server } = flags;
   if (server !== undefined) {
     const asked = name ?? repository;
-    return [await modelOfServer(server, asked ?? DETECTOR)];
+    return [await modelOfServer(server, asked ?? DETECTOR, await accessOfFlags(flags))];
   }
   if (repository === undefined)
     throw new StrainflowError("usage", "name the folder of a model repository, or a server with --server");

@@ -18,6 +18,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
 import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
+import {
+  type AccessFlags,
+  accessOfFlags,
+  addAccessAndConfigFlags,
+  type ServerAccess,
+} from "../server-access.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface Listen {
@@ -25,7 +31,7 @@ interface Listen {
   readonly port: number;
 }
 
-interface Flags {
+interface Flags extends AccessFlags {
   readonly interval: number;
   readonly timeout: number;
   readonly duration?: number;
@@ -58,7 +64,7 @@ has answered.`;
 
 /** `strainflow monitor` */
 export function addMonitor(program: Command): void {
-  program
+  const command = program
     .command("monitor")
     .description("watch servers: latency and throughput per model, and per step of an ensemble")
     .argument("<server...>", "host, host:port or http://host:port/metrics", servers)
@@ -78,21 +84,40 @@ export function addMonitor(program: Command): void {
       "strainflow_monitor",
     )
     .option("--json", "one JSON object per line on stdout; all else on stderr")
-    .option("-q, --quiet", "no table, nothing but warnings and errors")
-    .addHelpText("after", afterHelp(EXAMPLE))
-    .action(monitor);
+    .option("-q, --quiet", "no table, nothing but warnings and errors");
+  addAccessAndConfigFlags(command).addHelpText("after", afterHelp(EXAMPLE)).action(monitor);
 }
 
 async function monitor(watched: readonly MonitoredServer[], flags: Flags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true, quiet: flags.quiet === true });
+  const access = await accessOfFlags(flags);
   await interruptible(
-    (signal) => watch(watched, flags, terminal, signal),
+    (signal) =>
+      watch(
+        watched.map((server) => reached(server, access)),
+        access,
+        flags,
+        terminal,
+        signal,
+      ),
     () => undefined,
   );
 }
 
+/** A server with whom we trust and who we are; by TLS, its metrics and models both. */
+function reached(server: MonitoredServer, { address, credentials }: ServerAccess): MonitoredServer {
+  const { metrics, models } = server;
+  return {
+    ...server,
+    metrics: address(metrics),
+    ...(models === undefined ? {} : { models: address(models) }),
+    credentials,
+  };
+}
+
 async function watch(
   watched: readonly MonitoredServer[],
+  access: ServerAccess,
   flags: Flags,
   terminal: Terminal,
   signal: AbortSignal,
@@ -101,7 +126,7 @@ async function watch(
   const end = (): void => ending.abort();
   signal.addEventListener("abort", end, { once: true });
   const answered = new Set<string>();
-  const news = createNews(terminal, answered, hasTable(flags));
+  const news = createNews(terminal, answered, hasTable(flags), access);
   const sinks: MonitorSink[] = [news];
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -168,7 +193,11 @@ interface News extends MonitorSink {
 }
 
 /** Records for programs, and warnings where there is no table to tell of them. */
-function createNews(terminal: Terminal, answered: Set<string>, table: boolean): News {
+function createNews(terminal: Terminal, answered: Set<string>, table: boolean, access: ServerAccess): News {
+  const why = (error: Error): string => {
+    const said = access.explain(error);
+    return said instanceof Error ? said.message : error.message;
+  };
   const away = new Set<string>();
   const reasons = new Map<string, string>();
   return {
@@ -179,11 +208,11 @@ function createNews(terminal: Terminal, answered: Set<string>, table: boolean): 
         if (away.delete(sample.server) && !table) terminal.warn(`${sample.server} is back`);
       } else if (sample.kind === "away" && !away.has(sample.server)) {
         away.add(sample.server);
-        reasons.set(sample.server, sample.error.message);
-        if (!table) terminal.warn(`${sample.error.message}; it is asked again   [${sample.error.tag}]`);
+        reasons.set(sample.server, why(sample.error));
+        if (!table) terminal.warn(`${why(sample.error)}; it is asked again   [${sample.error.tag}]`);
       } else if (sample.kind === "no-steps" && !table)
         terminal.warn(
-          `${sample.server}: ensembles are not recognised: ${sample.error.message}   [${sample.error.tag}]`,
+          `${sample.server}: ensembles are not recognised: ${why(sample.error)}   [${sample.error.tag}]`,
         );
       for (const record of sampleRecords(sample)) terminal.record(record);
     },

@@ -11,7 +11,7 @@ import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
-import { isGuarded } from "../serve-embedded.ts";
+import { isGuarded, reachingFlags } from "../serve-embedded.ts";
 import { addHandlerFlags, checkHandlerFlags, type HandlerFlags, runHandler } from "../serve-handler.ts";
 import {
   addRuntimeFlags,
@@ -20,6 +20,7 @@ import {
   launchOptionsOf,
   type RuntimeFlags,
 } from "../serve-runtime.ts";
+import { readSettings } from "../settings-file.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags, HandlerFlags {
@@ -28,6 +29,7 @@ interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags, HandlerFlag
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly http: boolean;
+  readonly config?: string;
   readonly readyTimeout?: number;
   readonly log?: boolean | string;
   readonly json?: boolean;
@@ -74,13 +76,18 @@ export function addServe(program: Command): void {
       flagValue.positive,
     )
     .option("--log [file]", "show what the server logs, or write it to the end of a file")
+    .option(
+      "-c, --config <file>",
+      "settings, of which imageFolder is taken (default: strainflow.config.* here, if any)",
+    )
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors");
   addHandlerFlags(addRuntimeFlags(command));
   addPlacementFlags(addDetectorFlags(command)).addHelpText("after", afterHelp(EXAMPLE)).action(serve);
 }
 
-async function serve(flags: Flags): Promise<void> {
+async function serve(given: Flags): Promise<void> {
+  const flags = await withImageFolder(given);
   checkRuntimeFlags(flags);
   checkHandlerFlags(flags);
   const { handler } = flags;
@@ -93,6 +100,13 @@ async function serve(flags: Flags): Promise<void> {
     (text) => terminal.warn(text),
     "stopping: open streams are drained",
   );
+}
+
+/** The image folder of the settings, where an image may lie in one and no flag says which. */
+async function withImageFolder(flags: Flags): Promise<Flags> {
+  if (flags.runtime !== "apptainer" || flags.imageFolder !== undefined) return flags;
+  const { imageFolder } = (await readSettings(flags.config)).settings;
+  return imageFolder === undefined ? flags : { ...flags, imageFolder };
 }
 
 async function serveModels(flags: Flags, terminal: Terminal, signal: AbortSignal): Promise<void> {
@@ -148,6 +162,8 @@ async function run(
     terminal.say("gRPC", server.address);
     if (server.httpAddress !== undefined) terminal.say("HTTP", server.httpAddress);
     if (server.metricsAddress !== undefined) terminal.say("metrics", server.metricsAddress);
+    const reach = reachingFlags(flags);
+    if (reach !== "") terminal.say("clients", `--server ${server.address} ${reach}`);
     if (!isLoopback(host) && !isGuarded(flags))
       terminal.warn(
         `listening on ${host}: whoever reaches this machine can use the models; there is no password`,

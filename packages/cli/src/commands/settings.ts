@@ -39,6 +39,8 @@ async function tellSettings({ schema = false, ...flags }: Flags): Promise<void> 
     ...DEFAULTS,
     ...psdFor(undefined, settings.psdLength),
     ...settings,
+    // What is shown here is pasted into mails.
+    ...(settings.token === undefined ? {} : { token: "(not shown)" }),
   };
   terminal.record({ type: "settings", ...(path === undefined ? {} : { path }), settings: effective });
   if (terminal.json) return;
