@@ -3,6 +3,7 @@ import { describeTriton } from "../support/real-triton.ts";
 import type { ServerName, Subject, Topic } from "./subject.ts";
 import { type Running, type SubjectOptions, startSubject } from "./subjects.ts";
 import { control, controlRefused } from "./topics/control.ts";
+import { decoupledSteps } from "./topics/decoupled-steps.ts";
 import { generate } from "./topics/generate.ts";
 import { httpCompression, httpValues } from "./topics/http.ts";
 import { httpQueries } from "./topics/http-queries.ts";
@@ -31,6 +32,7 @@ const OPEN: readonly Topic[] = [
   httpCompression,
   httpRefusals,
   generate,
+  decoupledSteps,
   throughOurClient,
   control,
 ];

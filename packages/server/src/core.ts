@@ -16,6 +16,7 @@ import {
 } from "./requests/encode-response.ts";
 import { toModelRequest } from "./requests/model-request.ts";
 import { requestFlags } from "./requests/request-parameters.ts";
+import { toldSequence } from "./requests/told-sequence.ts";
 import { nowNs } from "./scheduling/monotonic.ts";
 import type { Outcome } from "./scheduling/scheduler.ts";
 import type { SequenceOwner } from "./sequences/sequence-owner.ts";
@@ -140,7 +141,8 @@ export class Core {
             done({ id, outcome: this.#encode(model, request, form, outcome) });
           else done({ id, outcome: flags.emptyFinal ? encodeEmptyFinal(spec.name, id) : undefined });
         },
-        (outputs, model) => more?.(this.#encoder(model).streamed(id, outputs, NOT_FINAL)),
+        (outputs, model) =>
+          more?.(this.#encoder(model).streamed(id, outputs, parametersOf(model, request, NOT_FINAL))),
       );
       return decoupled ? { abandon: () => pending.abandon(), unordered: true } : pending;
     } catch (error) {
@@ -183,13 +185,11 @@ export class Core {
 
   #encode(model: Model, request: ModelRequest, form: AnswerForm, outcome: Outcome): Buffer | Refusal {
     if (outcome instanceof Refusal) return outcome;
-    const { id, sequence } = request;
+    const { id } = request;
     const encoder = this.#encoder(model);
-    const place =
-      sequence !== undefined && model.platform === "ensemble" ? sequenceParameters(sequence) : undefined;
     try {
-      if (form === "unary") return encoder.unary(id, outcome, place);
-      return encoder.streamed(id, outcome, place === undefined ? FINAL : Buffer.concat([place, FINAL]));
+      if (form === "unary") return encoder.unary(id, outcome, parametersOf(model, request));
+      return encoder.streamed(id, outcome, parametersOf(model, request, FINAL));
     } catch (error) {
       // Outputs beyond what one message can hold.
       return asRefusal(error);
@@ -208,4 +208,12 @@ export class Core {
 
 function isDecoupled(model: Model | undefined): boolean {
   return model?.spec.config.modelTransactionPolicy?.decoupled === true;
+}
+
+const NONE = new Uint8Array(0);
+
+/** Parameters of a response: those that an ensemble tells of its sequence, and whether more responses will come. */
+function parametersOf(model: Model, { sequence }: ModelRequest, final: Uint8Array = NONE): Uint8Array {
+  const place = toldSequence(model.platform, sequence);
+  return place === undefined ? final : Buffer.concat([sequenceParameters(place), final]);
 }

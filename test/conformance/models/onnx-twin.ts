@@ -60,6 +60,13 @@ export function constant(name: string, type: "FP32" | "INT64" | "BOOL", value: n
   return node("Constant", [], name, [{ name: "value", type: AttributeType.TENSOR, t }]);
 }
 
+/** A constant list of integers. */
+export function integerConstant(name: string, type: "INT32" | "UINT32", values: readonly number[]): Node {
+  const raw = type === "INT32" ? Int32Array.from(values) : Uint32Array.from(values);
+  const t = { dims: [BigInt(values.length)], dataType: TYPES[type], rawData: new Uint8Array(raw.buffer) };
+  return node("Constant", [], name, [{ name: "value", type: AttributeType.TENSOR, t }]);
+}
+
 export function graphAttribute(
   name: string,
   g: MessageInitShape<typeof GraphProtoSchema>,

@@ -14,6 +14,7 @@ import { type Batch, ManualClock, ManualThread, rowsOf } from "../testing/manual
 import { type TinyModel, type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
 import { ServerLog } from "../watching/server-log.ts";
 import { Statistics } from "../watching/statistics.ts";
+import { THE_REQUEST } from "./ensemble-plan.ts";
 import { EnsembleScheduler } from "./ensemble-scheduler.ts";
 
 const SIZE = 160;
@@ -140,8 +141,17 @@ async function play(maxInFlight: number, arrivals: readonly Arrival[]) {
     model,
     inputs: new Map([["x", tensors[at] ?? ""]]),
     outputs: new Map([["y", tensors[at + 1] ?? ""]]),
+    of: THE_REQUEST,
+    gives: THE_REQUEST,
   }));
-  const plan = { steps, readers: new Map(tensors.map((name) => [name, 1])) };
+  const plan = {
+    steps,
+    readers: new Map(tensors.map((name) => [name, 1])),
+    decoupled: false,
+    answers: THE_REQUEST,
+    outputs: new Map([port("out")]),
+    optional: [],
+  };
   const statistics = new Statistics();
   const scheduler = new EnsembleScheduler({ name: "both", plan, batched: true, statistics, maxInFlight });
   const answers: Outcome[][] = arrivals.map(() => []);

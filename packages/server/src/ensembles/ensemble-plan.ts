@@ -1,5 +1,8 @@
 import type { Model } from "../models/model.ts";
-import { type ModelSpec, notLoadable } from "../models/model-spec.ts";
+import { type ModelSpec, notLoadable, type Port } from "../models/model-spec.ts";
+
+/** What belongs to the request itself, and to none of a decoupled step's responses. */
+export const THE_REQUEST = 0;
 
 export interface EnsembleStep {
   readonly model: Model;
@@ -7,6 +10,10 @@ export interface EnsembleStep {
   readonly inputs: ReadonlyMap<string, string>;
   /** Model's output name → the ensemble's tensor name. */
   readonly outputs: ReadonlyMap<string, string>;
+  /** What its inputs belong to: `THE_REQUEST`, or the number of the decoupled step whose responses they come of. */
+  readonly of: number;
+  /** What its outputs belong to: a decoupled step's are responses of its own. */
+  readonly gives: number;
 }
 
 export interface EnsemblePlan {
@@ -14,7 +21,16 @@ export interface EnsemblePlan {
   readonly steps: readonly EnsembleStep[];
   /** How often each tensor is read, by steps and as an output. */
   readonly readers: ReadonlyMap<string, number>;
+  /** One of its steps is decoupled, and so is it. */
+  readonly decoupled: boolean;
+  /** What its outputs belong to. */
+  readonly answers: number;
+  readonly outputs: ReadonlyMap<string, Port>;
+  /** Inputs that a request may leave out. */
+  readonly optional: readonly string[];
 }
+
+type Wiring = Omit<EnsembleStep, "of" | "gives">;
 
 /**
  * Checks an ensemble's steps against the models they name.
@@ -29,7 +45,8 @@ export function planEnsemble(
   const scheduling = spec.config.schedulingChoice;
   if (scheduling.case !== "ensembleScheduling" || scheduling.value.step.length === 0)
     throw fail("an ensemble needs ensemble_scheduling with steps");
-  const steps = scheduling.value.step.map((step): EnsembleStep => {
+  checkBare(spec, fail);
+  const steps = scheduling.value.step.map((step): Wiring => {
     const version = step.modelVersion > 0n ? String(step.modelVersion) : "";
     const model = find(step.modelName, version);
     if (model === undefined)
@@ -63,15 +80,56 @@ export function planEnsemble(
     for (const [input, tensor] of inputs)
       read(tensor, model.spec.inputs.get(input)?.datatype, `step '${model.spec.name}'`);
   for (const port of spec.outputs.values()) read(port.name, port.datatype, `output '${port.name}'`);
-  return { steps: inOrder(steps, new Set(spec.inputs.keys()), fail), readers };
+  for (const tensor of types.keys())
+    if (!readers.has(tensor)) throw fail(`ensemble tensor '${tensor}' is unused in ensemble '${spec.name}'`);
+  const ordered = inOrder(steps, new Set(spec.inputs.keys()), fail);
+  const { outputs } = spec;
+  const optional = [...spec.inputs.values()].filter((port) => port.optional).map(({ name }) => name);
+  return { ...withOrigins(spec, ordered, fail), readers, outputs, optional };
+}
+
+/** Says which responses tensors come of, and sees to it that only those of one response come together. */
+function withOrigins(
+  spec: ModelSpec,
+  wirings: readonly Wiring[],
+  fail: (why: string) => Error,
+): Pick<EnsemblePlan, "steps" | "decoupled" | "answers"> {
+  const origins = new Map([...spec.inputs.keys()].map((name) => [name, THE_REQUEST]));
+  let last = THE_REQUEST;
+  const common = (tensors: Iterable<string>, model: string): number => {
+    const found = new Set([...tensors].map((tensor) => origins.get(tensor) ?? THE_REQUEST));
+    if (found.size > 1)
+      throw fail(
+        `in ensemble ${spec.name}, step of model '${model}' receives inputs originated from different decoupled models`,
+      );
+    return [...found][0] ?? THE_REQUEST;
+  };
+  const steps = wirings.map((wiring): EnsembleStep => {
+    const { model, inputs, outputs } = wiring;
+    // A tensor that is the ensemble's own is said to be of the ensemble, as in Triton.
+    const own = [...outputs.values()].some((tensor) => spec.outputs.has(tensor));
+    const of = common(inputs.values(), own ? spec.name : model.spec.name);
+    const gives = model.spec.config.modelTransactionPolicy?.decoupled === true ? ++last : of;
+    for (const tensor of outputs.values()) origins.set(tensor, gives);
+    return { ...wiring, of, gives };
+  });
+  return { steps, decoupled: last !== THE_REQUEST, answers: common(spec.outputs.keys(), spec.name) };
+}
+
+/** It runs nothing itself, so that nothing can be said of how it does, as in Triton. */
+function checkBare({ name, config }: ModelSpec, fail: (why: string) => Error): void {
+  const { instanceGroup, optimization, modelWarmup } = config;
+  if (instanceGroup.length > 0) throw fail(`instance group should not be specified for ensemble '${name}'`);
+  if (optimization !== undefined) throw fail(`optimization should not be specified for ensemble '${name}'`);
+  if (modelWarmup.length > 0) throw fail(`model_warmup can not be specified for ensemble '${name}'`);
 }
 
 function inOrder(
-  steps: readonly EnsembleStep[],
+  steps: readonly Wiring[],
   there: Set<string>,
   fail: (why: string) => Error,
-): readonly EnsembleStep[] {
-  const ordered: EnsembleStep[] = [];
+): readonly Wiring[] {
+  const ordered: Wiring[] = [];
   let left = steps;
   while (left.length > 0) {
     const next = left.filter(({ inputs }) => [...inputs.values()].every((tensor) => there.has(tensor)));

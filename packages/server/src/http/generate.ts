@@ -3,6 +3,7 @@ import type { Core } from "../core.ts";
 import type { Model, ModelRequest } from "../models/model.ts";
 import type { ModelSpec, Port } from "../models/model-spec.ts";
 import { asRefusal, invalid, Refusal } from "../refusal.ts";
+import { toldSequence } from "../requests/told-sequence.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
 import { elementCountOf } from "../tensors/datatypes.ts";
 import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
@@ -37,7 +38,7 @@ export async function serveGenerate(
   const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
   const take = (outputs: RawTensors, model: Model): void => {
     try {
-      answers.take(formatAnswer(model.spec, job.id, outputs));
+      answers.take(formatAnswer(model, job, outputs));
     } catch (error) {
       answers.fail(error);
     }
@@ -143,12 +144,24 @@ function tensorOf(port: Port, batched: boolean, value: Json): RawTensor {
   return { datatype, shape, data, movable: true };
 }
 
-function formatAnswer({ name, version }: ModelSpec, id: string, outputs: RawTensors): string {
+function formatAnswer(
+  { spec, platform }: Model,
+  { id, sequence }: ModelRequest,
+  outputs: RawTensors,
+): string {
+  const { name, version } = spec;
   const fields: [string, string][] = [
     ["model_name", JSON.stringify(name)],
     ["model_version", `"${version}"`],
   ];
   if (id !== "") fields.push(["id", JSON.stringify(id)]);
+  const place = toldSequence(platform, sequence);
+  if (place !== undefined)
+    fields.push(
+      ["sequence_id", typeof place.id === "string" ? JSON.stringify(place.id) : String(place.id)],
+      ["sequence_start", String(place.start)],
+      ["sequence_end", String(place.end)],
+    );
   for (const [output, { datatype, data }] of outputs) {
     const values = jsonOfTensor(datatype, data);
     fields.push([output, values.length === 1 ? (values[0] ?? "") : `[${values.join(",")}]`]);

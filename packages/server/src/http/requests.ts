@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Core } from "../core.ts";
 import { invalid, Refusal } from "../refusal.ts";
+import { toldSequence } from "../requests/told-sequence.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
 import { formatAnswer } from "./answer.ts";
 import { acceptedEncoding, pack, readBody } from "./body.ts";
@@ -54,9 +55,9 @@ export async function serveInfer(
     if (response.destroyed) return;
     try {
       if (outcome instanceof Refusal) throw outcome;
-      const told = model.platform === "ensemble" && job.sequence !== undefined;
+      const sequence = toldSequence(model.platform, job.sequence);
       const of = { id: job.id, model: model.spec.name, version: model.spec.version };
-      const answer = formatAnswer(told ? { ...of, sequence: job.sequence } : of, outcome, form);
+      const answer = formatAnswer(sequence === undefined ? of : { ...of, sequence }, outcome, form);
       const parts = [Buffer.from(answer.json), ...answer.tensors];
       const sizes = answer.tensors.length === 0 && header !== 0 ? {} : { [HEADER]: parts[0]?.byteLength };
       send(response, Buffer.concat(parts), sizes, encoding);

@@ -126,9 +126,11 @@ export function withDefaults(spec: ModelSpec): ModelSpec {
   config.versionPolicy ??= create(ModelVersionPolicySchema, {
     policyChoice: { case: "latest", value: { numVersions: 1 } },
   });
-  config.optimization ??= create(ModelOptimizationPolicySchema);
-  config.optimization.inputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
-  config.optimization.outputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
+  if (!ensemble) {
+    config.optimization ??= create(ModelOptimizationPolicySchema);
+    config.optimization.inputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
+    config.optimization.outputPinnedMemory ??= create(PinnedMemorySchema, { enable: true });
+  }
   return { ...spec, config };
 }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
-import type { ModelConfig } from "@strainflow/proto";
+import { create } from "@bufbuild/protobuf";
+import { type ModelConfig, ModelTransactionPolicySchema } from "@strainflow/proto";
 import { ComputeThread, type Graph } from "../backends/compute-thread.ts";
 import { loadNativeModel, NATIVE_BACKEND } from "../backends/native-model.ts";
 import { warmUp } from "../backends/warm-up.ts";
@@ -111,8 +112,10 @@ export class ModelLoader {
     const scheduling = spec.config.schedulingChoice;
     const maxInFlight = scheduling.case === "ensembleScheduling" ? scheduling.value.maxInflightRequests : 0;
     const statistics = new Statistics();
+    const transaction = create(ModelTransactionPolicySchema, { decoupled: plan.decoupled });
     return new Model({
-      spec: withDefaults(spec),
+      // Whatever it says of itself: it is decoupled if one of its steps is.
+      spec: withDefaults({ ...spec, config: { ...spec.config, modelTransactionPolicy: transaction } }),
       platform: "ensemble",
       statistics,
       scheduler: new EnsembleScheduler({
