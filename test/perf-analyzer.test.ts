@@ -108,7 +108,7 @@ describe.skipIf(without)(
         "-p",
         "250",
         "-r",
-        "3",
+        "20",
         "-s",
         "900",
         "--max-threads",
