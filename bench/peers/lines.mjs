@@ -18,7 +18,7 @@ const GOALS = {
 };
 
 /**
- * Lines of one cell: both of our transports against each peer.
+ * Lines of one cell: each of our transports against each peer.
  *
  * @param rounds what each side measured, by side; a side that failed is not in it
  * @param notes why a peer is absent, by peer; and under `all` what is to be known of every line
@@ -63,7 +63,7 @@ export function absentLine(note) {
 
 /** A row for each cell and metric, a column for each side; below it each required ratio, met or not. */
 export function renderPeers(lines) {
-  const sides = [HERMES, TRITONCLIENT, PERF_ANALYZER, OURS["grpc-js"], OURS.http2];
+  const sides = [HERMES, TRITONCLIENT, PERF_ANALYZER, OURS["grpc-js"], OURS.http2, OURS.frames];
   const rows = [["", "", ...sides]];
   for (const cell of new Set(lines.map((line) => line.cell)))
     for (const { name, unit } of METRICS) {

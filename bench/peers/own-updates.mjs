@@ -2,8 +2,11 @@
 // the same pattern each time, with its own number as its first value; answers are looked at as they come.
 import { connect } from "@strainflow/triton";
 
-/** Every side has it: a search goes on for days, and what is compiled on the way is compiled once. */
-const WARM_UP_S = 2;
+/**
+ * Every side has it, this one a longer: a search goes on for days, and what is compiled on the way is compiled once. V8
+ * has done with it after some thousand updates; until then, a fifth of the CPU is the compiler's.
+ */
+const WARM_UP_S = 5;
 /** Number of the answer that is shown, to be compared with what the other clients got. */
 const SHOWN = 20;
 

@@ -85,7 +85,7 @@ export function openInferCall(options: CallOptions): TritonCall {
   function finish(): void {
     done = true;
     queue.length = 0;
-    watchdog.rest();
+    watchdog.stop();
   }
 
   function lose(reason: LostReason, message: string, cause?: unknown): void {
@@ -125,8 +125,8 @@ export function openInferCall(options: CallOptions): TritonCall {
       response.error !== undefined ||
       parameters.triton_final_response === true;
     const request = final ? inFlight.settle(response.id) : inFlight.find(response.id);
-    watchdog.progress();
     if (inFlight.count === 0) watchdog.rest();
+    else watchdog.progress();
     if (request === undefined && decoupled) return;
     if (final && request !== undefined)
       latencies?.record(request.sequenceId, performance.now() - request.sentAt);

@@ -4,8 +4,10 @@ export interface Watchdog {
   watch(): void;
   /** Something came. */
   progress(): void;
-  /** Nothing is waited for any more. */
+  /** Nothing is waited for at present. */
   rest(): void;
+  /** Nothing will be waited for any more. */
+  stop(): void;
 }
 
 /*
@@ -24,12 +26,16 @@ export function createWatchdog(timeoutMs: number, expired: () => void): Watchdog
   let timer: NodeJS.Timeout | undefined;
   let lastMs = 0;
   let grace = false;
+  /** A timer that is set goes on when nothing is waited for: an update is awaited a thousand times a second. */
+  let waiting = false;
 
   function arm(ms: number): void {
     timer = setTimeout(check, ms);
     timer.unref();
   }
   function check(): void {
+    timer = undefined;
+    if (!waiting) return;
     const silentMs = performance.now() - lastMs;
     if (silentMs < timeoutMs) {
       grace = false;
@@ -37,24 +43,26 @@ export function createWatchdog(timeoutMs: number, expired: () => void): Watchdog
     } else if (!grace) {
       grace = true;
       arm(GRACE_MS);
-    } else {
-      timer = undefined;
-      expired();
-    }
+    } else expired();
   }
 
   return {
     watch() {
       lastMs = performance.now();
+      waiting = true;
+      grace = false;
       if (timer === undefined) arm(timeoutMs);
     },
     progress() {
       lastMs = performance.now();
     },
     rest() {
+      waiting = false;
+    },
+    stop() {
+      waiting = false;
       clearTimeout(timer);
       timer = undefined;
-      grace = false;
     },
   };
 }

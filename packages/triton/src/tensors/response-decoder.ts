@@ -2,7 +2,8 @@ import type { Datatype, Tensor } from "@strainflow/series";
 import { malformedResponse } from "../errors.ts";
 import type { ParameterValue } from "../request.ts";
 import { LENGTH_DELIMITED, VARINT, WireReader } from "../transport/wire.ts";
-import { readParameter } from "./parameter-codec.ts";
+import { copyOf, sameBytes } from "./known-bytes.ts";
+import { createParameterMemory } from "./parameter-memory.ts";
 import { isDatatype, tensorData } from "./tensor-bytes.ts";
 import { typedContents } from "./typed-contents.ts";
 
@@ -23,7 +24,7 @@ export interface DecodedResponse {
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** The outputs do not fit what the message says of them (`malformed-response`); the stream itself is sound. */
-  readonly error?: Error;
+  readonly error: Error | undefined;
 }
 
 /**
@@ -55,10 +56,6 @@ interface Remembered<T> {
   readonly value: T;
 }
 
-type Parameters = Readonly<Record<string, ParameterValue>>;
-
-const NO_PARAMETERS: Parameters = {};
-
 /**
  * Reads raw output contents as views of the message (see {@link tensorData}); the descriptions of outputs, which repeat
  * from response to response, are parsed once.
@@ -74,36 +71,13 @@ export function createResponseDecoder(): ResponseDecoder {
   let lastVersion: Remembered<string> | undefined;
   let modelName = "";
   let modelVersion = "";
-  const knownEntries: Remembered<[string, ParameterValue]>[] = [];
-  let entryCount = 0;
-  let entriesChanged = false;
-  /** Entries that `parameters` was made of. */
-  let settledCount = 0;
-  let parameters = NO_PARAMETERS;
+  const parameters = createParameterMemory();
 
   function text(last: Remembered<string> | undefined, end: number): Remembered<string> {
     const start = reader.at;
     reader.at = end;
     if (last !== undefined && sameBytes(last.source, reader.bytes, start, end)) return last;
     return { source: copyOf(reader.bytes, start, end), value: reader.bytes.toString("utf8", start, end) };
-  }
-
-  function entry(start: number, end: number): void {
-    const last = knownEntries[entryCount];
-    if (last === undefined || !sameBytes(last.source, reader.bytes, start, end)) {
-      const value = readParameter(new WireReader().reset(reader.bytes, start, end));
-      knownEntries[entryCount] = { source: copyOf(reader.bytes, start, end), value };
-      entriesChanged = true;
-    }
-    entryCount++;
-    reader.at = end;
-  }
-
-  function settleParameters(): void {
-    if (!entriesChanged && entryCount === settledCount) return;
-    parameters = Object.fromEntries(knownEntries.slice(0, entryCount).map(({ value }) => value));
-    settledCount = entryCount;
-    entriesChanged = false;
   }
 
   function output(start: number, end: number): void {
@@ -126,7 +100,8 @@ export function createResponseDecoder(): ResponseDecoder {
         modelVersion = lastVersion.value;
       } else if (field === 4) {
         const to = reader.delimitedEnd();
-        entry(reader.at, to);
+        parameters.add(reader.bytes, reader.at, to);
+        reader.at = to;
       } else if (field === 3) id = reader.string();
       else if (field === 5) {
         const to = reader.delimitedEnd();
@@ -160,28 +135,31 @@ export function createResponseDecoder(): ResponseDecoder {
     refusal = "";
     id = "";
     outputCount = 0;
-    entryCount = 0;
     modelName = "";
     modelVersion = "";
     raw = [];
+    parameters.clear();
     reader.reset(message, 0, message.length);
     try {
       body(message.length);
-      settleParameters();
     } catch (cause) {
       throw malformedResponse(
         `a response of ${message.length} bytes is not a message of Triton's: at byte ${reader.at}, ${cause instanceof Error ? cause.message : String(cause)}`,
         { size: message.length, at: reader.at },
       );
     }
-    const facts = { refusal, id, modelName, modelVersion, parameters };
-    if (refusal !== "") return { ...facts, outputs: {} };
-    try {
-      return { ...facts, outputs: tensors(known, outputCount, raw, sharedOf?.(id)) };
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      return { ...facts, outputs: {}, error };
+    let outputs: Record<string, Tensor> = {};
+    let error: Error | undefined;
+    if (refusal === "") {
+      try {
+        outputs = tensors(known, outputCount, raw, sharedOf?.(id));
+      } catch (problem) {
+        if (!(problem instanceof Error)) throw problem;
+        error = problem;
+      }
     }
+    // One literal, and no spreading: this is made for every response.
+    return { refusal, id, modelName, modelVersion, parameters: parameters.settled(), outputs, error };
   }
 
   return {
@@ -236,15 +214,4 @@ function parseOutput(reader: WireReader): KnownOutput {
   if (name === "__proto__") throw new RangeError("no output can have that name");
   if (shape.some((size) => size < 0)) throw new RangeError(`output "${name}" has a negative dimension`);
   return { source: copyOf(bytes, start, end), name, datatype, shape, hasContents };
-}
-
-/** A copy, which does not keep the whole message alive. */
-function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(bytes, start, end);
-}
-
-function sameBytes(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (known.length !== end - start) return false;
-  for (let i = 0; i < known.length; i++) if (known[i] !== bytes[start + i]) return false;
-  return true;
 }
