@@ -30,11 +30,14 @@ const TYPES = {
   BYTES: OnnxType.STRING,
 } as const;
 
+/** What graphs may have besides, and JavaScript's ONNX Runtime has not. */
+const ALL_TYPES = { ...TYPES, BF16: OnnxType.BFLOAT16 } as const;
+
 export type TwinType = keyof typeof TYPES;
 export const TWIN_TYPES = Object.keys(TYPES) as TwinType[];
 
 /** A tensor of a graph: name, type, sizes (a name where any will do). */
-export type Port = readonly [name: string, type: TwinType, shape: readonly (number | string)[]];
+export type Port = readonly [name: string, type: keyof typeof ALL_TYPES, shape: readonly (number | string)[]];
 
 type Node = MessageInitShape<typeof NodeProtoSchema>;
 
@@ -83,7 +86,7 @@ export function valueInfo([name, type, shape]: Port): MessageInitShape<typeof Va
   }));
   return {
     name,
-    type: { value: { case: "tensorType", value: { elemType: TYPES[type], shape: { dim } } } },
+    type: { value: { case: "tensorType", value: { elemType: ALL_TYPES[type], shape: { dim } } } },
   };
 }
 

@@ -117,12 +117,9 @@ const types: TwinModel = {
   },
 };
 
-/** BF16, which neither numpy nor ONNX Runtime's JavaScript has: handed on as it is. */
-const bf16: TwinModel = {
-  name: "bf16",
-  config: `${io({ IN: ["BF16", [-1]] }, { OUT: ["BF16", [-1]] })}${ONE_INSTANCE}`,
-  python: {
-    code: `
+const BF16_CONFIG = `${io({ IN: ["BF16", [-1]] }, { OUT: ["BF16", [-1]] })}${ONE_INSTANCE}`;
+const BF16_PYTHON = {
+  code: `
 import triton_python_backend_utils as pb
 
 class TritonPythonModel:
@@ -130,11 +127,33 @@ class TritonPythonModel:
         return [pb.InferenceResponse([pb.Tensor.from_dlpack('OUT', pb.get_input_tensor_by_name(r, 'IN').to_dlpack())])
                 for r in requests]
 `,
-  },
+};
+
+/** BF16, which neither numpy nor ONNX Runtime's JavaScript has: handed on as it is. */
+const bf16: TwinModel = {
+  name: "bf16",
+  config: BF16_CONFIG,
+  python: BF16_PYTHON,
   onnx: {
     config:
       'backend: "strainflow"\nparameters { key: "strainflow.native" value: { string_value: "identity" } }\n',
     graphs: {},
+  },
+};
+
+/** The same, by a graph. */
+const bf16Graph: TwinModel = {
+  name: "bf16-graph",
+  config: BF16_CONFIG,
+  python: BF16_PYTHON,
+  onnx: {
+    graphs: {
+      "1": onnxTwin({
+        inputs: [["IN", "BF16", ["n"]]],
+        outputs: [["OUT", "BF16", ["n"]]],
+        nodes: [node("Identity", ["IN"], "OUT")],
+      }),
+    },
   },
 };
 
@@ -275,6 +294,7 @@ export const STATELESS: readonly TwinModel[] = [
   variable,
   types,
   bf16,
+  bf16Graph,
   scores,
   work,
   repeat,

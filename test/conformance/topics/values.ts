@@ -80,9 +80,11 @@ export const values: Topic = topic("values", (subject) => {
       expect(read.outputs[`OUT_${type}`]).toMatchObject({ shape: [0], bytes: new Uint8Array(0) });
   });
 
-  it("BF16", async () => {
-    const read = await client.infer(inferRequest("bf16", [["IN", "BF16", [2], Uint8Array.of(1, 2, 3, 4)]]));
-    expect(read.outputs.OUT).toEqual({ datatype: "BF16", shape: [2], bytes: Uint8Array.of(1, 2, 3, 4) });
+  it.each(["bf16", "bf16-graph"])("BF16: %s", async (model) => {
+    // Subnormal, negative, infinite, a usual one.
+    const bytes = Uint8Array.of(1, 0, 3, 0x84, 0x80, 0x7f, 0x49, 0x40);
+    const read = await client.infer(inferRequest(model, [["IN", "BF16", [4], bytes]]));
+    expect(read.outputs.OUT).toEqual({ datatype: "BF16", shape: [4], bytes });
   });
 
   it("typed numbers", async () => {

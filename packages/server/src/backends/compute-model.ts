@@ -52,6 +52,22 @@ export function datatypeOfOrt(type: string): Datatype {
   return datatype;
 }
 
+/** Tensors of UINT16 whose bits are BF16, which ONNX Runtime's JavaScript has not. */
+const bf16 = new WeakSet<Tensor>();
+
+export function markBf16(tensor: Tensor): Tensor {
+  bf16.add(tensor);
+  return tensor;
+}
+
+export function isBf16(tensor: Tensor): boolean {
+  return bf16.has(tensor);
+}
+
+function datatypeOfTensor(tensor: Tensor): Datatype {
+  return tensor.type === "uint16" && isBf16(tensor) ? "BF16" : datatypeOfOrt(tensor.type);
+}
+
 /** Bytes of an element type as ONNX Runtime's tensor, over the same memory. */
 export function toOrt(datatype: Datatype, shape: readonly number[], buffer: ArrayBuffer): Tensor {
   switch (datatype) {
@@ -82,7 +98,7 @@ export function toOrt(datatype: Datatype, shape: readonly number[], buffer: Arra
     case "BYTES":
       return new Tensor("string", splitTexts(new Uint8Array(buffer)).map(readText), shape);
     case "BF16":
-      throw new Error("tensors of type BF16 are not supported by ONNX Runtime's JavaScript");
+      return markBf16(new Tensor("uint16", new Uint16Array(buffer), shape));
   }
 }
 
@@ -96,7 +112,7 @@ export function fromOrt(name: string, tensor: Tensor): MovedTensor {
       ? data.buffer
       : undefined;
   const buffer = whole ?? copyBytes(data);
-  return { name, datatype: datatypeOfOrt(tensor.type), shape: tensor.dims, buffer };
+  return { name, datatype: datatypeOfTensor(tensor), shape: tensor.dims, buffer };
 }
 
 /** A tensor of its own with the same values. */
