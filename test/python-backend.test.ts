@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { inferSequence, reassemble } from "@strainflow/operators";
 import {
   addModel,
   addNetwork,
@@ -17,7 +18,11 @@ import {
   type ModelRepository,
   type Placement,
 } from "@strainflow/repository";
+import type { Block, StreamingSpec } from "@strainflow/series";
 import { createServer, type InferenceServer } from "@strainflow/server";
+import { connect } from "@strainflow/triton";
+import { createRandom } from "@strainflow/waveforms";
+import { from, lastValueFrom, toArray } from "rxjs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { inferByHttp, type JsonTensor } from "./support/http-infer.ts";
 import { describeTriton, type RealTriton, startRealTriton } from "./support/real-triton.ts";
@@ -84,6 +89,7 @@ async function writeModels(path: string, backend: "onnx" | "python"): Promise<vo
     states: placement,
   });
   await addSeveralStreams(repository, placement);
+  await addStreamsTogether(repository, { ...placement, instances: 1 });
   await addModel(repository, {
     ...placement,
     name: "kinds",
@@ -118,6 +124,37 @@ async function addSeveralStreams(repository: ModelRepository, placement: Placeme
   ensemble.pipe(snapshotter.output("snapshot_0"), two.input("long"));
   ensemble.addOutput(one.output("total"), { name: "first" });
   ensemble.addOutput(two.output("total"), { name: "second" });
+  await ensemble.write();
+}
+
+/** Two streams that are pushed through together, with an average behind; nothing but its models says how. */
+async function addStreamsTogether(repository: ModelRepository, placement: Placement): Promise<void> {
+  const g = createGraph("mix");
+  const strain = g.op("ReduceSum", [g.input("strain", "FP32", [2, 2, 24]), g.ints([1])], { keepdims: 0 });
+  const cut = g.op("Slice", [strain, g.ints([20]), g.ints([24]), g.ints([1])]);
+  const witness = g.op("ReduceMean", [g.input("witness", "FP32", [2, 12])], { axes: [1], keepdims: 1 });
+  g.output("y", g.op("Mul", [cut, witness]), "FP32", [2, 4]);
+  await addModel(repository, {
+    ...placement,
+    name: "mix",
+    platform: "onnxruntime_onnx",
+    source: g.toBytes(),
+  });
+  const ensemble = createEnsemble(repository, { name: "together" });
+  const mix = await ensemble.step("mix");
+  ensemble.addStreamingInputs(
+    [
+      { into: mix.input("strain"), strideSize: 8, input: "strain" },
+      { into: mix.input("witness"), strideSize: 8, input: "witness" },
+    ],
+    { ...placement, name: "together-snapshotter" },
+  );
+  ensemble.addStreamingOutput(mix.output("y"), {
+    ...placement,
+    name: "together-aggregator",
+    updateSize: 2,
+    numUpdates: 2,
+  });
   await ensemble.write();
 }
 
@@ -219,6 +256,51 @@ describeTriton("models on Triton's python backend, as their ONNX twins on the em
           end: i === 3,
         }),
       ).toBeGreaterThan(0.1);
+  });
+
+  it("several streams are found out, and pushed through together", async () => {
+    const streamed = async (address: string): Promise<{ spec: StreamingSpec; output: number[] }> => {
+      await using client = await connect(address);
+      const model = await client.model("together", {
+        streaming: { sampleRate: 128, channels: ["H1", "L1", "mirror"] },
+      });
+      const seconds = Array.from({ length: 3 }, (_, i): Block => {
+        const random = createRandom("together", i);
+        return {
+          kind: "series",
+          quantity: "whitened",
+          start: 128_000 + 128 * i,
+          size: 128,
+          sampleRate: 128,
+          channels: ["H1", "L1", "mirror"],
+          data: [0, 1, 2].map(() => {
+            const data = new Float64Array(128);
+            random.fillGaussian(data);
+            return data;
+          }),
+        };
+      });
+      const blocks = await lastValueFrom(
+        from(seconds).pipe(inferSequence(model, { anchor: "start" }), reassemble(), toArray()),
+      );
+      return {
+        spec: model.streaming,
+        output: blocks.flatMap((block) => (block.kind === "series" ? [...(block.data[0] ?? [])] : [])),
+      };
+    };
+    const [ours, theirs] = [await streamed(embedded.grpcAddress), await streamed(real.address)];
+    expect(theirs.spec).toEqual(ours.spec);
+    expect(theirs.spec).toMatchObject({ memory: 24 - 8 + 8, latency: 8, updateSize: 2, batchSize: 2 });
+    expect(theirs.spec.parts?.map(({ input, channels }) => [input.name, channels])).toEqual([
+      ["strain", ["H1", "L1"]],
+      ["witness", ["mirror"]],
+    ]);
+    expect(ours.output.length).toBeGreaterThan(60);
+    const worst = Math.max(
+      ...ours.output.map((value, i) => Math.abs(value - (theirs.output[i] ?? Number.NaN))),
+    );
+    expect(worst).toBeLessThan(1e-5);
+    expect(Math.max(...ours.output.map(Math.abs))).toBeGreaterThan(0.1);
   });
 
   it("whitens in FP64 inside", async () => {

@@ -38,7 +38,8 @@ const PLAIN: Reach = { isAveraged: false, strides: 0, updateSize: 1, batchSize: 
  * side by side do not.
  *
  * An averager is a sequence-batched model with an input `[B, …, N·U or more]` and an output `[1, …, U·B]`. N is said by
- * its parameter `strainflow.num_updates`; hermes', which has none, keeps a state of `(N + B − 1)·U`.
+ * its parameter `strainflow.num_updates`; hermes', which has none, keeps a state of `(N + B − 1)·U`. One of the python
+ * backend, whose state nobody sees, is known by that parameter.
  */
 export function deriveAveraging(config: ModelConfig, configs: Configs): Averaging {
   const reaches = [...outputReaches(config, configs, new Set()).values()];
@@ -107,13 +108,14 @@ function behind(before: Reach, own: Reach): Reach {
 
 function averagerReach(config: ModelConfig): Reach {
   const states = statesOf(config);
-  if (states.length === 0 || snapshotterStreams(config).length > 0 || !averages(config)) return PLAIN;
-  const stateSize = fixed(Number(states[0]!.dims.at(-1) ?? -1n));
+  const numUpdates = integer(Number(strainflowParameters(config).get("num_updates")), 1);
+  if (states.length === 0 && numUpdates === undefined) return PLAIN;
+  if (snapshotterStreams(config).length > 0 || !averages(config)) return PLAIN;
+  const stateSize = fixed(Number(states[0]?.dims.at(-1) ?? -1n));
   const batchSize = fixed(Number(updateInputs(config)[0]?.dims[0] ?? -1n));
   const outputSize = fixed(Number(config.output[0]?.dims.at(-1) ?? -1n));
   const updateSize =
     outputSize === undefined || batchSize === undefined ? undefined : integer(outputSize / batchSize, 1);
-  const numUpdates = integer(Number(strainflowParameters(config).get("num_updates")), 1);
   const known = { isAveraged: true, updateSize, batchSize };
   if (numUpdates !== undefined) return { ...known, strides: numUpdates - 1 };
   if (stateSize === undefined || batchSize === undefined || updateSize === undefined)

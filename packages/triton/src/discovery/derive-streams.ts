@@ -1,4 +1,5 @@
 import type { ModelConfig } from "@strainflow/proto";
+import { declaredStreams } from "./declared-streams.ts";
 import {
   type Configs,
   fixed,
@@ -27,7 +28,9 @@ export interface DerivedStream {
  * The inputs that a snapshotter takes its updates from.
  *
  * A snapshotter is a sequence-batched model with states `[…, Ci, Li]`, an input `[…, Ci, S·B]` for each, and outputs
- * `[B, Cj, L]` whose channels add up to those of the states: hermes' convention, whatever the names and however many.
+ * `[B, Cj, L]` (or `[B, L]` of one channel) whose channels add up to those of the states: hermes' convention, whatever
+ * the names and however many.
+ * One of the python backend, which has no such states, says its streams in its parameter `strainflow.snapshots`.
  * In an ensemble it counts where one of the ensemble's own inputs feeds it, and once, whatever its snapshots feed.
  */
 export function deriveStreams(config: ModelConfig, configs: Configs): readonly DerivedStream[] {
@@ -35,7 +38,11 @@ export function deriveStreams(config: ModelConfig, configs: Configs): readonly D
   return found.filter((stream, i) => found.findIndex(({ input }) => input === stream.input) === i);
 }
 
-function streamsOf(config: ModelConfig, configs: Configs, outer: ReadonlySet<string>): DerivedStream[] {
+function streamsOf(
+  config: ModelConfig,
+  configs: Configs,
+  outer: ReadonlySet<string>,
+): readonly DerivedStream[] {
   if (config.schedulingChoice.case !== "ensembleScheduling") return snapshotterStreams(config);
   const own = new Set(config.input.map((input) => input.name));
   const inside = new Set([...outer, config.name]);
@@ -59,27 +66,27 @@ interface Pair {
   readonly stateSize: number | undefined;
 }
 
-export function snapshotterStreams(config: ModelConfig): DerivedStream[] {
+export function snapshotterStreams(config: ModelConfig): readonly DerivedStream[] {
   const pairs = pairStates(config);
   const first = pairs[0];
-  if (first === undefined) return [];
-  const outputs = config.output
-    .filter(({ dims }) => dims.length === first.rank)
-    .map(({ dims }) => dims.map(Number));
+  if (first === undefined) return statesOf(config).length === 0 ? declaredStreams(config) : [];
+  const shapes = config.output.map(({ dims }) => dims.map(Number));
+  const outputs = shapes.filter((dims) => dims.length === first.rank);
+  const flat = shapes.filter((dims) => dims.length === first.rank - 1 && (first.rank < 3 || dims[0] !== 1));
   const given = outputs.reduce((sum, dims) => sum + (dims.at(-2) ?? 0), 0);
   const taken = pairs.reduce((sum, { channelCount }) => sum + channelCount, 0);
-  if (given !== taken) return [];
+  if (given !== taken && given + flat.length !== taken) return [];
   const knowsAll = pairs.length === statesOf(config).length;
   return pairs.map(({ input, rank, channelCount, requestSize, stateSize }) => ({
     input,
     channelCount,
     requestSize,
     // With max_batch_size the dims leave the batch out, and the number of snapshots with it.
-    batchSize: rank > 2 ? fixed(outputs[0]?.[0]) : undefined,
+    batchSize: rank > 2 ? fixed((outputs[0] ?? flat[0])?.[0]) : undefined,
     snapshotSize: knowsAll
       ? pairs.length > 1
         ? stateSize
-        : (fixed(outputs[0]?.at(-1)) ?? stateSize)
+        : (fixed((outputs[0] ?? flat[0])?.at(-1)) ?? stateSize)
       : undefined,
     parameters: strainflowParameters(config),
   }));

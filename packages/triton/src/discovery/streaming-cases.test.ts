@@ -41,6 +41,72 @@ describe("what trips others is understood:", () => {
     ]);
   });
 
+  const PYTHON = (snapshots: string): ModelConfig =>
+    config(`
+    name: "snapshotter" backend: "python" ${inputs(["strain"], 2)}
+    input { name: "witness" data_type: TYPE_FP32 dims: [1, 3, 4096] }
+    output { name: "s" data_type: TYPE_FP32 dims: [8, 2, 6144] } output { name: "w" data_type: TYPE_FP32 dims: [8, 2, 8192] }
+    output { name: "m" data_type: TYPE_FP32 dims: [8, 512] }
+    sequence_batching { direct {} control_input { name: "START" control { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } } }
+    parameters { key: "strainflow.stride_size" value: { string_value: "512" } }
+    parameters { key: "strainflow.snapshots" value: { string_value: '${snapshots}' } }`);
+  const DECLARED = [
+    { input: "strain", outputs: ["s"], stride_size: 512 },
+    { input: "witness", outputs: ["w", "m"], stride_size: 512 },
+  ];
+  const AVERAGER = config(`
+    name: "aggregator" backend: "python" input { name: "update" data_type: TYPE_FP32 dims: [8, 8] }
+    output { name: "output_stream" data_type: TYPE_FP32 dims: [1, 8] }
+    sequence_batching { direct {} }
+    parameters { key: "strainflow.num_updates" value: { string_value: "4" } }`);
+
+  it("several streams of a snapshotter without states, which the python backend keeps, and an average behind", () => {
+    const ensemble = config(`
+      name: "both" platform: "ensemble" ${inputs(["h"], 2)} input { name: "aux" data_type: TYPE_FP32 dims: [1, 3, 4096] }
+      output { name: "score" data_type: TYPE_FP32 dims: [1, 8] }
+      ensemble_scheduling {
+        step { model_name: "snapshotter" input_map [ { key: "strain" value: "h" }, { key: "witness" value: "aux" } ]
+          output_map [ { key: "s" value: "s" }, { key: "w" value: "w" }, { key: "m" value: "m" } ] }
+        step { model_name: "net" input_map { key: "x" value: "s" } output_map { key: "y" value: "y" } }
+        step { model_name: "aggregator" input_map { key: "update" value: "y" } output_map { key: "output_stream" value: "score" } } }`);
+    const known = { ...KNOWN, channels: FIVE };
+    const found = spec(ensemble, [PYTHON(JSON.stringify(DECLARED)), NET, AVERAGER], known);
+    expect(found).toMatchObject({
+      strideSize: 512,
+      batchSize: 8,
+      updateSize: 1,
+      memory: 8192 - 512 + 3 * 512,
+      latency: 3 * 512,
+    });
+    expect(found.parts).toEqual([
+      { input: expect.objectContaining({ name: "h", shape: [1, 2, 4096] }), channels: ["H1", "L1"] },
+      { input: expect.objectContaining({ name: "aux", shape: [1, 3, 4096] }), channels: ["a", "b", "c"] },
+    ]);
+  });
+
+  it.each([
+    ["no JSON", "nope"],
+    ["no list", '{"input": "strain"}'],
+    ["a tensor that is not there", JSON.stringify([{ ...DECLARED[0], outputs: ["z"] }, DECLARED[1]])],
+    ["channels that do not add up", JSON.stringify([DECLARED[0], { ...DECLARED[1], outputs: ["w"] }])],
+  ])("is asked for where its streams are told by %s", (_, text) => {
+    expect(() => spec(PYTHON(text), [], { ...KNOWN, channels: FIVE })).toThrow(
+      /which of its inputs \(strain, witness\) takes the stream is not known; give streaming\.input/,
+    );
+  });
+
+  it.each([
+    ["[8, 2, 6144]", "[8, 6144]", 3],
+    ["[8, 6144]", "[8, 6144]", 2],
+  ])("snapshots of %s and %s: one without an axis for channels has one", (first, second, channels) => {
+    const flat = config(`
+      name: "flat" ${inputs(["x"], channels)}
+      output { name: "a" data_type: TYPE_FP32 dims: ${first} } output { name: "b" data_type: TYPE_FP32 dims: ${second} }
+      sequence_batching { state { input_name: "i" output_name: "o" dims: [1, ${channels}, 6144] } }`);
+    const known = { ...KNOWN, channels: FIVE.slice(0, channels) };
+    expect(spec(flat, [], known)).toMatchObject({ strideSize: 512, batchSize: 8, memory: 6144 - 512 });
+  });
+
   it("several states of which some are no snapshots: their reach is asked for, the rest is known", () => {
     const adaptive = config(`
       name: "adaptive" ${inputs(["x"], 2)} output { name: "s" data_type: TYPE_FP32 dims: [8, 2, 6144] }
