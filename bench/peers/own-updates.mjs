@@ -29,6 +29,8 @@ function stream(sequenceId, seconds) {
     let shown;
     let ended = false;
     const call = model.open({
+      // Each answer is looked at as it comes, and not kept.
+      borrows: true,
       response({ id, outputs, error }) {
         if (error !== undefined) return fail(error);
         const number = Number(id);

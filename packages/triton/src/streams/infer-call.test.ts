@@ -35,6 +35,25 @@ describe.each(TRANSPORTS)("an inference stream over %s", (transport) => {
     }
   });
 
+  it("shows each answer to a listener that borrows them, as long as it looks", async () => {
+    const { address } = await start();
+    const { told, openAgain } = open(address, { transport });
+    const seen: [number, number][] = [];
+    const call = openAgain({
+      ...told.listener,
+      borrows: true,
+      response(response) {
+        const { data } = response.outputs.stream!;
+        seen.push([data.length, Number(data.at(-1))]);
+        told.listener.response(response);
+      },
+    });
+    for (let i = 0; i < 60; i++) told.send(call, request(i, 1 + ((i * 37) % 5000)));
+    call.end();
+    await told.until(() => told.events.includes("closed"));
+    expect(seen).toEqual(range(60).map((_, i) => [1 + ((i * 37) % 5000), i]));
+  });
+
   it("holds the sender back by bytes in flight, and lets it go on when they have come back", async () => {
     const held: (() => void)[] = [];
     const { address } = await start({ stream: (r, reply) => held.push(() => reply(echo(r))) });

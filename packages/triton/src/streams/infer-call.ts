@@ -155,7 +155,7 @@ export function openInferCall(options: CallOptions): TritonCall {
     () => {
       if (done) return;
       try {
-        call = transport.stream({ message: received, drain: drained, closed });
+        call = transport.stream({ borrows: listener.borrows, message: received, drain: drained, closed });
       } catch (cause) {
         return lose("connect", cause instanceof Error ? cause.message : String(cause), cause);
       }

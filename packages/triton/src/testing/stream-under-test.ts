@@ -7,6 +7,7 @@ import {
   type StrainflowError,
 } from "@strainflow/series";
 import { afterEach } from "vitest";
+import type { TritonListener } from "../request.ts";
 import { openInferCall, type StreamLimits } from "../streams/infer-call.ts";
 import { createRequestEncoder } from "../tensors/request-encoder.ts";
 import { createResponseDecoder } from "../tensors/response-decoder.ts";
@@ -44,7 +45,7 @@ export interface Opened {
   /** Closes the client. */
   close(): void;
   /** Another call to the same server, after the first. */
-  openAgain(listener: InferListener): InferCall;
+  openAgain(listener: TritonListener): InferCall;
 }
 
 /** What a listener was told, and a way to wait for it. */
@@ -108,7 +109,7 @@ export function open(
   const pool = createTransportPool(parseAddress(address), options.connections ?? 1, options);
   cleanups.push(pool.close);
   const told = recorder();
-  const openAgain = (listener: InferListener): InferCall =>
+  const openAgain = (listener: TritonListener): InferCall =>
     openInferCall({
       transport: pool.next(),
       modelName: "m",

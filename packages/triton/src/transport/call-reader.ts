@@ -9,12 +9,9 @@ import {
   statusOf,
 } from "./grpc-status.ts";
 import { createMessageReader } from "./message-reader.ts";
+import type { TransportEvents } from "./transport.ts";
 
-interface CallEvents {
-  message(message: Buffer): void;
-  drain(): void;
-  /** Once. */
-  closed(failure: GrpcFailure | undefined): void;
+interface CallEvents extends TransportEvents {
   /** The stream is of no more use. */
   giveUp(): void;
 }
@@ -24,7 +21,7 @@ export function createCallReader(events: CallEvents): StreamListener {
   let status: Readonly<Record<string, string>> | undefined;
   let failure: GrpcFailure | undefined;
   let begun = false;
-  const messages = createMessageReader(events.message);
+  const messages = createMessageReader(events.message, events.borrows);
 
   function finish(): void {
     if (status !== undefined) failure = statusOf(status) ?? failure;

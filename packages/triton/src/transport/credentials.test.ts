@@ -158,24 +158,21 @@ describe.each(WAYS)("credentials over %s", (_, protocol, options) => {
 });
 
 describe("a stream", () => {
-  it.each(TRANSPORTS)(
-    "over %s carries the token of the moment at which it is opened",
-    async (transport) => {
-      const server = await startFakeServer({
-        models: { m: { metadata: { name: "m", versions: ["1"] }, config: { name: "m" } } },
-      });
-      cleanups.push(server.kill);
-      let issued = 0;
-      const client = await connect(server.address, { transport, bearerToken: () => `t${++issued}` });
-      cleanups.push(() => client.close());
-      const model = await client.servedModel("m");
-      const told = recorder();
-      const before = issued;
-      const call = model.open(told.listener);
-      call.send({ id: "1", inputs: X });
-      await told.until(() => told.responses.length === 1);
-      expect(server.authorizations.at(-1)).toBe(`Bearer t${before + 1}`);
-      call.cancel();
-    },
-  );
+  it.each(TRANSPORTS)("over %s carries the token of the moment at which it is opened", async (transport) => {
+    const server = await startFakeServer({
+      models: { m: { metadata: { name: "m", versions: ["1"] }, config: { name: "m" } } },
+    });
+    cleanups.push(server.kill);
+    let issued = 0;
+    const client = await connect(server.address, { transport, bearerToken: () => `t${++issued}` });
+    cleanups.push(() => client.close());
+    const model = await client.servedModel("m");
+    const told = recorder();
+    const before = issued;
+    const call = model.open(told.listener);
+    call.send({ id: "1", inputs: X });
+    await told.until(() => told.responses.length === 1);
+    expect(server.authorizations.at(-1)).toBe(`Bearer t${before + 1}`);
+    call.cancel();
+  });
 });

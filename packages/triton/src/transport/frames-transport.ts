@@ -48,7 +48,7 @@ export function createFramesTransport(
   function begin(
     path: string,
     extra: Readonly<Record<string, string>>,
-    { message, drain, closed }: TransportEvents,
+    events: TransportEvents,
   ): ClientStream {
     const client = redial.usable;
     if (client === undefined) throw lostFailure("the connection was lost");
@@ -59,7 +59,7 @@ export function createFramesTransport(
     const headers = [...fixed, [":path", path] as const, ...grpc, ...own];
     const stream: ClientStream = client.request(
       headers,
-      createCallReader({ message, drain, closed, giveUp: () => stream.reset() }),
+      createCallReader({ ...events, giveUp: () => stream.reset() }),
     );
     return stream;
   }

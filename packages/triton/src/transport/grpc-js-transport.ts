@@ -1,11 +1,4 @@
-import {
-  type ChannelInterface,
-  type ChannelOptions,
-  Client,
-  credentials,
-  Metadata,
-  status,
-} from "@grpc/grpc-js";
+import type { ChannelInterface, ChannelOptions, Client, Metadata } from "@grpc/grpc-js";
 import { StrainflowError } from "@strainflow/series";
 import type { Address } from "./address.ts";
 import { headerSource, tlsOptions } from "./credentials.ts";
@@ -40,10 +33,19 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.primary_user_agent": "strainflow-triton",
 };
 
+/* gRPC's numbers of two statuses. */
+const CANCELLED = 1;
+const UNAVAILABLE = 14;
+
 /* grpc-js's own numbers of them. */
 const COMPRESSION_NUMBERS: Readonly<Record<Compression, number>> = { deflate: 1, gzip: 2 };
 
 type Call = ReturnType<ChannelInterface["createCall"]>;
+
+interface Opened {
+  readonly grpc: typeof import("@grpc/grpc-js");
+  readonly client: Client;
+}
 
 /**
  * gRPC by `@grpc/grpc-js`: the channel's own calls, without the Node streams around them, which each message would pay
@@ -57,18 +59,30 @@ export function createGrpcJsTransport(
   onDiscard: () => void,
 ): Transport {
   const { ca = null, key = null, cert = null, servername } = tlsOptions(options);
-  const client = new Client(
-    address.target,
-    address.secure ? credentials.createSsl(ca, key, cert) : credentials.createInsecure(),
-    {
-      ...CHANNEL_OPTIONS,
-      ...(servername === undefined ? {} : { "grpc.ssl_target_name_override": servername }),
-      ...(options.compression === undefined
-        ? {}
-        : { "grpc.default_compression_algorithm": COMPRESSION_NUMBERS[options.compression] }),
-      ...options.channelOptions,
-    },
-  );
+  let opened: Opened | undefined;
+
+  /** Its modules are a fourth of the client's heap, and are loaded where they are wanted. */
+  async function open(): Promise<Opened> {
+    const grpc = await import("@grpc/grpc-js");
+    if (closed) throw lostFailure("the connection was given up");
+    opened ??= {
+      grpc,
+      client: new grpc.Client(
+        address.target,
+        address.secure ? grpc.credentials.createSsl(ca, key, cert) : grpc.credentials.createInsecure(),
+        {
+          ...CHANNEL_OPTIONS,
+          ...(servername === undefined ? {} : { "grpc.ssl_target_name_override": servername }),
+          ...(options.compression === undefined
+            ? {}
+            : { "grpc.default_compression_algorithm": COMPRESSION_NUMBERS[options.compression] }),
+          ...options.channelOptions,
+        },
+      ),
+    };
+    return opened;
+  }
+
   const source = headerSource(options);
   const calls = new Set<Call>();
   let closed = false;
@@ -80,10 +94,11 @@ export function createGrpcJsTransport(
     onMessage: (message: Buffer) => void,
     onClosed: (failure: GrpcFailure | undefined) => void,
   ): Call {
-    if (closed) throw lostFailure("the connection was given up");
+    if (closed || opened === undefined) throw lostFailure("the connection was given up");
+    const { grpc, client } = opened;
     const call = client.getChannel().createCall(path, deadline, null, null, null);
     calls.add(call);
-    call.start(metadataOf({ ...source.current(), ...headers }), {
+    call.start(metadataOf(new grpc.Metadata(), { ...source.current(), ...headers }), {
       onReceiveMetadata() {},
       onReceiveMessage(message: Buffer) {
         onMessage(message);
@@ -107,6 +122,7 @@ export function createGrpcJsTransport(
     address: address.text,
     async ready(limitMs) {
       await source.refresh();
+      const { client } = await open();
       await new Promise<void>((resolve, reject) => {
         client.waitForReady(Date.now() + limitMs, (cause) => {
           if (cause === undefined) resolve();
@@ -130,11 +146,12 @@ export function createGrpcJsTransport(
           return false;
         },
         end: () => call.halfClose(),
-        cancel: () => call.cancelWithStatus(status.CANCELLED, "given up by the client"),
+        cancel: () => call.cancelWithStatus(CANCELLED, "given up by the client"),
       };
     },
     async unary(path, message, { timeoutMs, signal, headers }) {
       await source.refresh();
+      await open();
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(abortedFailure());
         let response: Buffer | undefined;
@@ -153,7 +170,7 @@ export function createGrpcJsTransport(
           },
         );
         function abort(): void {
-          call.cancelWithStatus(status.CANCELLED, ABORTED);
+          call.cancelWithStatus(CANCELLED, ABORTED);
         }
         signal?.addEventListener("abort", abort);
         call.sendMessageWithContext({}, unframed(message));
@@ -164,19 +181,18 @@ export function createGrpcJsTransport(
       if (closed) return;
       closed = true;
       onDiscard();
-      client.close();
+      opened?.client.close();
     },
     close() {
       closed = true;
       // Closing a channel leaves its calls open.
-      for (const call of calls) call.cancelWithStatus(status.UNAVAILABLE, "the client was closed");
-      client.close();
+      for (const call of calls) call.cancelWithStatus(UNAVAILABLE, "the client was closed");
+      opened?.client.close();
     },
   };
 }
 
-function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
-  const metadata = new Metadata();
+function metadataOf(metadata: Metadata, headers: Readonly<Record<string, string>>): Metadata {
   for (const [name, value] of Object.entries(headers))
     metadata.set(name, name.toLowerCase().endsWith("-bin") ? Buffer.from(value, "base64") : value);
   return metadata;

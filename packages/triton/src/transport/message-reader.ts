@@ -16,8 +16,13 @@ const TRUSTED_SIZE = 4 * 1024 * 1024;
 /**
  * Each message is copied once, to where it ends at a multiple of eight: the last tensor of a response ends there too,
  * begins at one therefore, and can be given as a view.
+ *
+ * @param isLent messages are valid during the call only, and their memory is used again
  */
-export function createMessageReader(onMessage: (message: Buffer) => void): MessageReader {
+export function createMessageReader(
+  onMessage: (message: Buffer) => void,
+  isLent: boolean = false,
+): MessageReader {
   const prefix = Buffer.allocUnsafe(PREFIX_SIZE);
   let prefixSize = 0;
   /** The message under way, of which `filled` bytes are there. */
@@ -26,6 +31,20 @@ export function createMessageReader(onMessage: (message: Buffer) => void): Messa
   let size = 0;
   let isCompressed = false;
   let decompress: MessageReader["decompress"];
+  /** What the last message lay in, if it was lent. */
+  let lent: Buffer = Buffer.alloc(0);
+
+  /** Memory for the first `room` bytes of the message, which ends at a multiple of eight when it is whole. */
+  function take(room: number): Buffer {
+    const padding = (8 - (size % 8)) % 8;
+    if (!isLent || size > TRUSTED_SIZE) {
+      // Small ones share a pool, whose pieces begin at multiples of eight.
+      const memory = Buffer.allocUnsafe(padding + room);
+      return padding === 0 ? memory : memory.subarray(padding);
+    }
+    if (lent.length < padding + room) lent = Buffer.allocUnsafeSlow(padding + room);
+    return lent.subarray(padding, padding + room);
+  }
 
   /** `false` where the flag is none that can be read. */
   function begin(bytes: Buffer, at: number): boolean {
@@ -55,7 +74,7 @@ export function createMessageReader(onMessage: (message: Buffer) => void): Messa
   function fill(message: Buffer, bytes: Buffer, at: number): number {
     const to = Math.min(bytes.length, at + size - filled);
     if (filled + to - at > message.length) {
-      const larger = aligned(size, Math.min(size, Math.max(filled + to - at, 2 * message.length)));
+      const larger = take(Math.min(size, Math.max(filled + to - at, 2 * message.length)));
       message.copy(larger, 0, 0, filled);
       target = larger;
     }
@@ -88,7 +107,7 @@ export function createMessageReader(onMessage: (message: Buffer) => void): Messa
             if (!begin(prefix, 0)) return false;
           }
           filled = 0;
-          target = aligned(size, Math.min(size, TRUSTED_SIZE));
+          target = take(Math.min(size, TRUSTED_SIZE));
         } else at = fill(target, bytes, at);
         if (filled === size) {
           const message = target;
@@ -102,12 +121,4 @@ export function createMessageReader(onMessage: (message: Buffer) => void): Messa
       return target !== undefined || prefixSize > 0;
     },
   };
-}
-
-/** Memory for the first `room` bytes of a message of `size`, which ends at a multiple of eight when it is whole. */
-function aligned(size: number, room: number): Buffer {
-  const padding = (8 - (size % 8)) % 8;
-  // Small ones share a pool, whose pieces begin at multiples of eight.
-  const memory = Buffer.allocUnsafe(padding + room);
-  return padding === 0 ? memory : memory.subarray(padding);
 }

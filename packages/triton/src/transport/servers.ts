@@ -119,6 +119,7 @@ export function createServers(links: readonly Link[], options: HealthOptions): S
     };
     state.openStreams++;
     const call = state.link.open(target, limits, {
+      ...(listener.borrows === undefined ? {} : { borrows: listener.borrows }),
       response(response) {
         for (const [key, requestId] of ending)
           if (requestId === response.id) {

@@ -16,6 +16,8 @@ export interface TransportCall {
 }
 
 export interface TransportEvents {
+  /** Messages are looked at during the call only: the transport may use their memory again. */
+  readonly borrows?: boolean | undefined;
   message(message: Buffer): void;
   drain(): void;
   /** The call is over; `failure` unless the other side ended it in order. */
