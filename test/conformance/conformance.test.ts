@@ -8,6 +8,7 @@ import { generate } from "./topics/generate.ts";
 import { httpCompression, httpValues } from "./topics/http.ts";
 import { httpQueries } from "./topics/http-queries.ts";
 import { httpRefusals } from "./topics/http-refusals.ts";
+import { iterative } from "./topics/iterative.ts";
 import { queries } from "./topics/queries.ts";
 import { refusals } from "./topics/refusals.ts";
 import { sequences } from "./topics/sequences.ts";
@@ -33,6 +34,7 @@ const OPEN: readonly Topic[] = [
   httpRefusals,
   generate,
   decoupledSteps,
+  iterative,
   throughOurClient,
   control,
 ];

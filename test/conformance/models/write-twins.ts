@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DECOUPLED } from "./decoupled.ts";
+import { ITERATIVE } from "./iterative.ts";
 import { STATEFUL } from "./stateful.ts";
 import { STATELESS } from "./stateless.ts";
 import type { TwinModel } from "./twin-model.ts";
 
-export const TWINS: readonly TwinModel[] = [...STATELESS, ...STATEFUL, ...DECOUPLED];
+export const TWINS: readonly TwinModel[] = [...STATELESS, ...STATEFUL, ...DECOUPLED, ...ITERATIVE];
 
 export interface TwinRepository {
   readonly path: string;

@@ -15,6 +15,7 @@ import {
 import type { Graph } from "../backends/compute-thread.ts";
 import type { GraphTensor, LoadSpec } from "../backends/worker-messages.ts";
 import { raggedOf } from "../scheduling/ragged-options.ts";
+import { iterativeOf } from "../sequences/iterative.ts";
 import { configType, type ModelSpec, modelSpec, notLoadable, type Port } from "./model-spec.ts";
 
 /**
@@ -34,6 +35,12 @@ export function completeConfig(
   if (saysNothing(config)) completeBatch(config, graph);
   const stateInputs = new Set(spec.states.map(({ input }) => input));
   const stateOutputs = new Set(spec.states.map(({ output }) => output));
+  const again = iterativeOf(config)?.again;
+  if (
+    again !== undefined &&
+    !graph.outputs.some(({ name, datatype }) => name === again && datatype === "BOOL")
+  )
+    throw fail(`its graph has no output '${again}' of BOOL, by which it would ask to run again`);
   const dims = (shape: readonly number[]): bigint[] =>
     (config.maxBatchSize > 0 ? shape.slice(1) : shape).map(BigInt);
   if (config.input.length === 0)
@@ -44,7 +51,7 @@ export function completeConfig(
         );
   if (config.output.length === 0)
     for (const { name, datatype, shape } of graph.outputs)
-      if (!stateOutputs.has(name))
+      if (!stateOutputs.has(name) && name !== again)
         config.output.push(
           create(ModelOutputSchema, { name, dataType: configType(datatype), dims: dims(shape) }),
         );

@@ -14,6 +14,7 @@ import type { RateLimiter, RateTurn } from "../scheduling/rate-limiter.ts";
 import type { ResponseCache } from "../scheduling/response-cache.ts";
 import type { Scheduler } from "../scheduling/scheduler.ts";
 import { StatelessScheduler } from "../scheduling/stateless-scheduler.ts";
+import { iterativeOf } from "../sequences/iterative.ts";
 import { controlInputs } from "../sequences/sequence-controls.ts";
 import { SequenceHomes } from "../sequences/sequence-homes.ts";
 import { SequenceScheduler } from "../sequences/sequence-scheduler.ts";
@@ -68,8 +69,11 @@ export class ModelLoader {
         folder.name,
         `its platform is '${config.platform || config.backend}'; the embedded server has onnxruntime_onnx and ensemble`,
       );
-    if (config.modelTransactionPolicy?.decoupled === true)
-      throw notLoadable(folder.name, "it is decoupled, which an ONNX model cannot be");
+    if (config.modelTransactionPolicy?.decoupled === true && iterativeOf(config)?.again === undefined)
+      throw notLoadable(
+        folder.name,
+        "it is decoupled, which an ONNX model can be only where it is iterative and names an output by which it asks to run again (parameter strainflow.again)",
+      );
     const stateful = config.schedulingChoice.case === "sequenceBatching";
     const instances = instanceCount(config);
     const model = ++this.#models;
@@ -199,6 +203,7 @@ export class ModelLoader {
     const { model, homes, controls, instances } = sequence;
     const statistics = new Statistics();
     const sharing = sequenceBatchingOf(spec.config);
+    const iterative = iterativeOf(spec.config);
     const scheduler = new SequenceScheduler({
       name: spec.name,
       model,
@@ -208,6 +213,8 @@ export class ModelLoader {
       maxSequences: this.#options.maxSequences ?? MAX_SEQUENCES,
       ...(sharing === undefined ? {} : { batching: sharing }),
       idleMs: idleMsOf(spec.config),
+      ...(iterative === undefined ? {} : { iterative }),
+      decoupled: spec.config.modelTransactionPolicy?.decoupled === true,
       controls,
       statistics,
       log: this.#options.log,

@@ -1,39 +1,17 @@
 import type { ComputeThread } from "../backends/compute-thread.ts";
 import { cancelled, invalid, Refusal } from "../refusal.ts";
-import type { SchedulingClock } from "../scheduling/clock.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
-import type { Scheduler, SequencePlace, Ticket } from "../scheduling/scheduler.ts";
-import type { Statistics } from "../watching/statistics.ts";
-import { nextWork, type OpenSequence, openSequence, type Turn } from "./open-sequence.ts";
+import type { More, Scheduler, SequencePlace, Ticket } from "../scheduling/scheduler.ts";
+import { Iteration, OwnSequences } from "./iterative.ts";
+import { nextWork, type OpenSequence, openSequence, type Turn, type Work } from "./open-sequence.ts";
 import type { SequenceBatching } from "./sequence-batching.ts";
-import type { ControlInputs } from "./sequence-controls.ts";
 import { SequenceHandOver } from "./sequence-hand-over.ts";
-import { type SequenceHomes, sequenceKey } from "./sequence-homes.ts";
+import { sequenceKey } from "./sequence-homes.ts";
 import { SequenceLane } from "./sequence-lane.ts";
+import type { SequenceOptions } from "./sequence-options.ts";
 import type { SequenceOwner } from "./sequence-owner.ts";
 import { SequenceRunner } from "./sequence-runner.ts";
 import { SequenceSlots } from "./sequence-slots.ts";
-
-export interface SequenceOptions {
-  readonly name: string;
-  /** The model's number in its threads. */
-  readonly model: number;
-  readonly homes: SequenceHomes;
-  /** Sequences that run at a time; more of them wait in a backlog. */
-  readonly slots: number;
-  readonly instances: number;
-  /** Sequences that hold a slot or wait for one, before no more are taken. */
-  readonly maxSequences: number;
-  /** Where sequences share batches. */
-  readonly batching?: SequenceBatching;
-  /** Default: the system's. */
-  readonly clock?: SchedulingClock;
-  /** A slot whose sequence has been silent for this long is free again, in milliseconds. */
-  readonly idleMs: number;
-  readonly controls: ControlInputs;
-  readonly statistics: Statistics;
-  readonly log: (message: string) => void;
-}
 
 /**
  * Triton's sequence batcher with implicit state: a sequence holds a slot from its START to its END or until it has been
@@ -48,6 +26,7 @@ export class SequenceScheduler implements Scheduler {
   #backlog: OpenSequence[] = [];
   readonly #slots: SequenceSlots;
   readonly #runner: SequenceRunner;
+  readonly #own = new OwnSequences();
   /** States out of it and into it. */
   readonly handOver: SequenceHandOver;
 
@@ -88,13 +67,16 @@ export class SequenceScheduler implements Scheduler {
     return this.#live.size === 0;
   }
 
-  admit(place: SequencePlace | undefined): Ticket {
-    const { name, log } = this.#options;
+  admit(given: SequencePlace | undefined): Ticket {
+    const { name, log, iterative } = this.#options;
+    const own = given === undefined && iterative !== undefined ? this.#own.begin() : undefined;
+    // It ends when its model asks for no more.
+    const place = own?.place ?? (iterative !== undefined && given?.start ? { ...given, end: false } : given);
     if (place === undefined)
       throw invalid(
         `inference request to model '${name}' must specify a non-zero or non-empty correlation ID`,
       );
-    const key = sequenceKey(place.id);
+    const key = own?.key ?? sequenceKey(place.id);
     this.#options.controls.check(place);
     let sequence = this.#open.get(key);
     if (sequence === undefined && !place.start)
@@ -108,21 +90,47 @@ export class SequenceScheduler implements Scheduler {
     sequence.owner = place.owner;
     place.owner?.heldBy(this);
     if (place.end) this.#open.delete(key);
-    const own = sequence;
+    const taken = sequence;
+    let iteration: Iteration | undefined;
     return {
-      run: (inputs, wanted, done) => {
-        turn.work = { inputs, wanted, done };
-        if (own.ended instanceof Refusal) this.#refuse(turn, own.ended);
-        else this.#advance(own);
+      run: (inputs, wanted, done, more) => {
+        if (iterative !== undefined && place.start)
+          iteration = this.#iteration(taken, place, { inputs, wanted, done, more });
+        turn.work = iteration ?? { inputs, wanted, done };
+        if (taken.ended instanceof Refusal) this.#refuse(turn, taken.ended);
+        else this.#advance(taken);
       },
       abandon: () => {
-        if (turn.gone || turn.givenUp || (turn.work !== undefined && own.slot)) return;
+        if (iteration !== undefined) iteration.abandoned = true;
+        if (turn.gone || turn.givenUp || (turn.work !== undefined && taken.slot)) return;
         this.#refuse(turn, cancelled());
         turn.givenUp = true;
-        if (own.slot === undefined && own.turns.every(({ givenUp }) => givenUp)) this.#drop(own);
-        else this.#advance(own);
+        if (taken.slot === undefined && taken.turns.every(({ givenUp }) => givenUp)) this.#drop(taken);
+        else this.#advance(taken);
       },
     };
+  }
+
+  /** A request whose sequence is over when it is. */
+  #iteration(
+    sequence: OpenSequence,
+    { id }: SequencePlace,
+    { more, ...work }: Work & { readonly more: More | undefined },
+  ): Iteration {
+    return new Iteration({
+      ...work,
+      again: this.#options.iterative?.again,
+      more: this.#options.decoupled === true ? more : undefined,
+      queue: (work) => {
+        const place = { id, start: false, end: false };
+        if (sequence.ended instanceof Refusal) work.done(sequence.ended);
+        else {
+          sequence.turns.push({ place, work, queuedNs: nowNs(), givenUp: false, gone: false });
+          this.#advance(sequence);
+        }
+      },
+      over: () => this.#release(sequence),
+    });
   }
 
   /** A stream is lost that was the last to send to these: they end here. */
