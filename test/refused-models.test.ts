@@ -85,15 +85,20 @@ describeTriton("what the check of a repository calls an error", () => {
   });
   const start = (): Promise<RealTriton> =>
     startRealTriton(folder, { serverArgs: ["--model-control-mode=explicit"] });
-  /** One after the other, and once more where it dies: now and then a model whose instance fails takes Triton with it. */
+  /**
+   * One after the other, and where Triton dies, once more on a new one: a model whose instance fails takes it along now
+   * and then. Dead twice is refused too.
+   */
   const load = async (name: string): Promise<boolean> => {
-    const ask = () => fetch(`${triton.httpAddress}/v2/repository/models/${name}/load`, { method: "POST" });
-    const answer = await ask().catch(async () => {
+    const loads = async (): Promise<boolean> => {
+      const url = `${triton.httpAddress}/v2/repository/models/${name}/load`;
+      return (await fetch(url, { method: "POST" })).status === 200;
+    };
+    return loads().catch(async () => {
       await triton.close();
       triton = await start();
-      return ask();
+      return loads().catch(() => false);
     });
-    return answer.status === 200;
   };
   afterAll(async () => {
     await triton?.close();
