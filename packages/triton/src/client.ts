@@ -10,6 +10,7 @@ import { isStrainflowError } from "@strainflow/series";
 import { type CallOptions, callLimits } from "./call-options.ts";
 import { discoverModel, modelConfig } from "./discovery/discover-model.ts";
 import { type StreamingOverrides, streamingSpec } from "./discovery/streaming-spec.ts";
+import { createGenerating, type Generating } from "./generate.ts";
 import { createModel, type ServedModel, type TritonModel } from "./model.ts";
 import { createRepositoryControl, type RepositoryControl } from "./repository-control.ts";
 import type { InferResult, TritonRequest } from "./request.ts";
@@ -62,7 +63,7 @@ export interface InferOptions extends CallOptions {
  * then go to the healthy ones in turn, each stream and each sequence to one of them, and changes (loading, settings,
  * shared memory) to all.
  */
-export interface TritonClient extends AsyncDisposable {
+export interface TritonClient extends AsyncDisposable, Generating {
   /** As given to `connect`; of several, with commas between. */
   readonly address: string;
   readonly server: ServerInfo;
@@ -181,6 +182,7 @@ export function createClient(
         request,
         callLimits(options, callTimeoutMs),
       ),
+    ...createGenerating(servers, callTimeoutMs),
     isLive: (options) =>
       answers(servers, async (link) => {
         const { live } = await link.call(methods.serverLive, {}, callLimits(options, callTimeoutMs));

@@ -10,6 +10,13 @@ export type {
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { StreamingOverrides } from "./discovery/streaming-spec.ts";
 export type { LostReason } from "./errors.ts";
+export type {
+  GenerateAnswer,
+  GenerateInput,
+  GenerateOptions,
+  GenerateOutput,
+  GenerateRequest,
+} from "./generate.ts";
 export type { ModelRequest, ServedModel, TritonModel } from "./model.ts";
 export type { IndexEntry, LoadOptions, RepositoryControl, UnloadOptions } from "./repository-control.ts";
 export type {

@@ -30,7 +30,25 @@ export interface HttpExchange {
     limits: CallLimits,
     isTensors?: boolean,
   ): Promise<HttpAnswer>;
+  /**
+   * An answer that is read as it comes: its status at once, and its body in pieces.
+   *
+   * @param limits `timeoutMs` is how long each piece may take after the one before
+   * @throws {@link GrpcFailure} where there is no answer, and while pieces are read
+   */
+  stream(
+    path: string,
+    body: Buffer,
+    headers: Readonly<Record<string, string>>,
+    limits: CallLimits,
+  ): Promise<HttpStream>;
   close(): void;
+}
+
+/** An answer of which the body is still to come. To end before it has means to leave its loop. */
+export interface HttpStream {
+  readonly status: number;
+  readonly chunks: AsyncIterable<Buffer>;
 }
 
 export function createHttpExchange(
@@ -80,6 +98,61 @@ export function createHttpExchange(
         if (signal?.aborted) throw grpcFailure("CANCELLED", "given up by the caller");
         if (limit.aborted) throw grpcFailure("DEADLINE_EXCEEDED", `no answer within ${timeoutMs} ms`);
         throw grpcFailure("UNAVAILABLE", reasonOf(cause));
+      }
+    },
+    async stream(path, body, headers, { timeoutMs, signal, headers: own }) {
+      const ending = new AbortController();
+      let late = false;
+      let timer: NodeJS.Timeout | undefined;
+      // Counts while the server is waited for, and not while what it gave is looked at.
+      const wait = (): void => {
+        timer = setTimeout(() => {
+          late = true;
+          ending.abort();
+        }, timeoutMs);
+      };
+      const abort = (): void => ending.abort();
+      if (signal?.aborted) abort();
+      signal?.addEventListener("abort", abort, { once: true });
+      const over = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        // Of a body that was not read to its end, the rest is not wanted.
+        ending.abort();
+      };
+      const failure = (cause: unknown): GrpcFailure => {
+        over();
+        if (signal?.aborted) return grpcFailure("CANCELLED", "given up by the caller");
+        if (late) return grpcFailure("DEADLINE_EXCEEDED", `nothing came within ${timeoutMs} ms`);
+        return grpcFailure("UNAVAILABLE", reasonOf(cause));
+      };
+      try {
+        await source.refresh();
+        wait();
+        const answer = await pool.request({
+          method: "POST",
+          path,
+          headers: { ...source.current(), ...own, ...headers },
+          body,
+          signal: ending.signal,
+        });
+        return { status: answer.statusCode, chunks: pieces(answer.body) };
+      } catch (cause) {
+        throw failure(cause);
+      }
+
+      async function* pieces(read: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+        try {
+          for await (const piece of read) {
+            clearTimeout(timer);
+            yield piece;
+            wait();
+          }
+        } catch (cause) {
+          throw failure(cause);
+        } finally {
+          over();
+        }
       }
     },
     close() {

@@ -8,7 +8,7 @@ import {
   type MessageShape,
   toJson,
 } from "@bufbuild/protobuf";
-import { StrainflowError } from "@strainflow/series";
+import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import type { CallLimits } from "../call-options.ts";
 import { type CallFacts, callFailed, malformedResponse } from "../errors.ts";
 import { decodeHttpResponse, encodeHttpRequest } from "../tensors/http-tensors.ts";
@@ -17,6 +17,7 @@ import type { Address } from "./address.ts";
 import { factsOf } from "./grpc-link.ts";
 import { type GrpcFailure, grpcFailure, isGrpcFailure } from "./grpc-status.ts";
 import { answerFailure, createHttpExchange, type HttpAnswer } from "./http-exchange.ts";
+import { decodeGenerate, encodeGenerate, eventData } from "./http-generate.ts";
 import { httpRoute } from "./http-routes.ts";
 import type { Link, ModelTarget } from "./link.ts";
 import type { TransportOptions } from "./transport.ts";
@@ -52,7 +53,7 @@ export function createHttpLink(address: Address, connections: number, options: T
         route.verb,
         route.path,
         route.verb === "GET" ? undefined : Buffer.from(body, "utf8"),
-        route.verb === "GET" ? {} : { "content-type": "application/json" },
+        route.verb === "GET" ? {} : JSON_TYPE,
         limits,
       );
       if (answer.status !== 200 && route.status === undefined) throw answerFailure(answer);
@@ -91,7 +92,7 @@ export function createHttpLink(address: Address, connections: number, options: T
       try {
         answer = await exchange.request(
           "POST",
-          inferPath(target),
+          modelPath(target, "infer"),
           bytes,
           {
             "content-type": "application/octet-stream",
@@ -107,6 +108,32 @@ export function createHttpLink(address: Address, connections: number, options: T
       const said = answer.headers["inference-header-content-length"];
       return decodeHttpResponse(answer.body, said === undefined ? undefined : Number(said), request);
     },
+    async generate(target, request, limits) {
+      let answer: HttpAnswer;
+      try {
+        const path = modelPath(target, "generate");
+        answer = await exchange.request("POST", path, encodeGenerate(request), JSON_TYPE, limits);
+        if (answer.status !== 200) throw answerFailure(answer);
+      } catch (cause) {
+        throw failed("generate", cause, limits, { modelName: target.name, requestId: request.id });
+      }
+      return decodeGenerate(answer.body.toString("utf8"), target.name, request);
+    },
+    async *generateStream(target, request, limits) {
+      const facts = { modelName: target.name, requestId: request.id };
+      try {
+        const path = modelPath(target, "generate_stream");
+        const { status, chunks } = await exchange.stream(path, encodeGenerate(request), JSON_TYPE, limits);
+        if (status !== 200) {
+          const body: Buffer[] = [];
+          for await (const chunk of chunks) body.push(chunk);
+          throw answerFailure({ status, headers: {}, body: Buffer.concat(body) });
+        }
+        for await (const data of eventData(chunks)) yield decodeGenerate(data, target.name, request);
+      } catch (cause) {
+        throw isStrainflowError(cause) ? cause : failed("generate_stream", cause, limits, facts);
+      }
+    },
     open(target) {
       throw new StrainflowError(
         "no-streams",
@@ -118,9 +145,11 @@ export function createHttpLink(address: Address, connections: number, options: T
   };
 }
 
-function inferPath({ name, version }: ModelTarget): string {
+const JSON_TYPE = { "content-type": "application/json" } as const;
+
+function modelPath({ name, version }: ModelTarget, verb: string): string {
   const versions = version === "" ? "" : `/versions/${encodeURIComponent(version)}`;
-  return `/v2/models/${encodeURIComponent(name)}${versions}/infer`;
+  return `/v2/models/${encodeURIComponent(name)}${versions}/${verb}`;
 }
 
 function isObject(value: JsonValue): value is JsonObject {

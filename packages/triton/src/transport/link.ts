@@ -1,5 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { CallLimits } from "../call-options.ts";
+import type { GenerateAnswer, GenerateRequest } from "../generate.ts";
 import type { InferResult, TritonCall, TritonListener, TritonRequest } from "../request.ts";
 import type { StreamLimits } from "../streams/infer-call.ts";
 import type { LatencyBook } from "../streams/latency-profile.ts";
@@ -27,6 +28,14 @@ export interface Link {
     limits: CallLimits,
   ): Promise<MessageShape<O>>;
   infer(target: ModelTarget, request: TritonRequest, limits: CallLimits): Promise<InferResult>;
+  /** Triton's `generate`, which is there by HTTP only. */
+  generate?(target: ModelTarget, request: GenerateRequest, limits: CallLimits): Promise<GenerateAnswer>;
+  /** Its `generate_stream`; `timeoutMs` is how long each answer may take. */
+  generateStream?(
+    target: ModelTarget,
+    request: GenerateRequest,
+    limits: CallLimits,
+  ): AsyncGenerator<GenerateAnswer, void, undefined>;
   /** @throws `no-streams` where the protocol has none */
   open(target: ModelTarget, limits: StreamLimits, listener: TritonListener): TritonCall;
   close(): void;
