@@ -34,7 +34,7 @@ export function createTerminal({ json, quiet = false }: TerminalOptions): Termin
     clear();
     people.write(`${text}\n`);
   };
-  const columns = (): number => process.stderr.columns ?? people.columns ?? asked() ?? 100;
+  const columns = (): number => process.stderr.columns || people.columns || asked() || 100;
 
   return {
     json,

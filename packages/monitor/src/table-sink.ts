@@ -40,9 +40,9 @@ function refreshed(stream: TableStream): MonitorSink {
   return {
     write(sample) {
       state.add(sample);
-      const lines = state.lines(stream.columns ?? DEFAULT_COLUMNS);
+      const lines = state.lines(size(stream.columns, DEFAULT_COLUMNS));
       // A table higher than the terminal could not be drawn over: its upper part would have left for good.
-      const room = Math.max(1, (stream.rows ?? DEFAULT_ROWS) - 1);
+      const room = Math.max(1, size(stream.rows, DEFAULT_ROWS) - 1);
       const shown =
         lines.length <= room
           ? lines
@@ -60,7 +60,7 @@ function atEnd(stream: TableStream): MonitorSink {
   return {
     write: (sample) => state.add(sample),
     async close() {
-      for (const line of state.lines(stream.columns ?? DEFAULT_COLUMNS)) stream.write(`${line}\n`);
+      for (const line of state.lines(size(stream.columns, DEFAULT_COLUMNS))) stream.write(`${line}\n`);
     },
   };
 }
@@ -71,7 +71,7 @@ function plain(stream: TableStream): MonitorSink {
     write(sample) {
       for (const line of plainLines(sample, away))
         stream.write(
-          `${cut(`${new Date(sample.timestampMs).toISOString().slice(11, 19)}  ${line}`, stream.columns ?? 1000)}\n`,
+          `${cut(`${new Date(sample.timestampMs).toISOString().slice(11, 19)}  ${line}`, size(stream.columns, 1000))}\n`,
         );
     },
     close: async () => undefined,
@@ -131,4 +131,9 @@ function activityLine({ model, counters, averages, reset }: ModelActivity): stri
     ...(failures > 0 ? [`${failures} failed`] : []),
     ...(reset ? ["loaded anew"] : []),
   ].join("   ");
+}
+
+/** Some terminals say that they have no rows and no columns, when they do not know. */
+function size(told: number | undefined, otherwise: number): number {
+  return told === undefined || told < 1 ? otherwise : told;
 }

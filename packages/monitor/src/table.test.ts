@@ -123,6 +123,13 @@ describe("the table on a stream", () => {
     for (const frame of frames) expect(frame.split("\n").length - 1).toBeLessThanOrEqual(3);
   });
 
+  test("is whole in a terminal that does not know its size, and says 0", () => {
+    const terminal = stream({ isTTY: true, columns: 0, rows: 0 });
+    createTableSink({ stream: terminal }).write(pipeline);
+    expect(terminal.text).toContain("  pipe ");
+    expect(terminal.text).not.toContain("more lines");
+  });
+
   test("where there is no terminal, is a line per model that did something, without codes", () => {
     const file = stream({});
     const sink = createTableSink({ stream: file });

@@ -16,6 +16,7 @@ export type {
   GenerateOptions,
   GenerateOutput,
   GenerateRequest,
+  Generating,
 } from "./generate.ts";
 export type { ModelRequest, ServedModel, TritonModel } from "./model.ts";
 export type { IndexEntry, LoadOptions, RepositoryControl, UnloadOptions } from "./repository-control.ts";
