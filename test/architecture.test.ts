@@ -58,7 +58,7 @@ describe("the packages", () => {
       h5wasm: ["@strainflow/hdf5"],
       zeromq: ["@strainflow/zeromq"],
       "onnxruntime-node": ["@strainflow/server"],
-      "@grpc/grpc-js": ["@strainflow/server", "@strainflow/triton"],
+      "@grpc/grpc-js": ["@strainflow/triton"],
       "fast-png": ["@strainflow/handlers"],
       "jpeg-js": ["@strainflow/handlers"],
       uplot: ["@strainflow/dashboard"],

@@ -30,7 +30,7 @@ import type { Tracer } from "./watching/tracer.ts";
 export interface Answer {
   /** As the client named the request; "" where it did not, or where it could not be read. */
   readonly id: string;
-  /** An encoded response, or why there is none; `undefined` where a decoupled request ends without a word. */
+  /** An encoded response with gRPC's prefix, or why there is none; `undefined` where a decoupled request ends without a word. */
   readonly outcome: Buffer | Refusal | undefined;
 }
 

@@ -1,7 +1,7 @@
-import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { GRPCInferenceService, Health } from "@strainflow/proto";
 import type { Access, AccessRole } from "../access.ts";
-import { pathOf } from "./unary.ts";
+import { pathOf } from "./endpoint.ts";
+import type { CallStatus } from "./status.ts";
 
 const { method } = GRPCInferenceService;
 
@@ -23,26 +23,17 @@ const FREE: ReadonlySet<string> = new Set(
   [...Object.values(Health.method), method.serverLive, method.serverReady].map(pathOf),
 );
 
-/** Ends calls that lack a token of the role that they need. */
-export function accessInterceptor(access: Access): ServerInterceptor {
-  return (definition, call) => {
-    if (FREE.has(definition.path)) return new ServerInterceptingCall(call);
-    const needed: AccessRole = ADMIN.has(definition.path) ? "admin" : "read";
-    return new ServerInterceptingCall(call, {
-      start: (next) =>
-        next({
-          onReceiveMetadata: (metadata, pass) => {
-            const [given] = metadata.get("authorization");
-            const verdict = access.judge(given?.toString(), needed);
-            if (verdict === "granted") pass(metadata);
-            else if (verdict === "denied")
-              call.sendStatus({
-                code: status.PERMISSION_DENIED,
-                details: "this token's role does not allow it",
-              });
-            else call.sendStatus({ code: status.UNAUTHENTICATED, details: "a bearer token is needed" });
-          },
-        }),
-    });
-  };
+/** Why a call may not be made by one who brings this `authorization`; `undefined` where it may. */
+export function refusalOf(
+  access: Access,
+  path: string,
+  authorization: string | undefined,
+): CallStatus | undefined {
+  if (access.open || FREE.has(path)) return undefined;
+  const needed: AccessRole = ADMIN.has(path) ? "admin" : "read";
+  const verdict = access.judge(authorization, needed);
+  if (verdict === "granted") return undefined;
+  return verdict === "denied"
+    ? { code: "PERMISSION_DENIED", details: "this token's role does not allow it" }
+    : { code: "UNAUTHENTICATED", details: "a bearer token is needed" };
 }

@@ -1,33 +1,52 @@
-import type { Server, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Endpoint } from "./unary.ts";
+import type { Call, CallHandler } from "./call.ts";
+import type { CallStatus } from "./status.ts";
 
-/** An endpoint of any messages: what it takes and gives is its definition's own affair. */
-export interface AnyEndpoint {
+/** What is served under a path. */
+export interface Endpoint {
+  /** `/package.Service/Method` */
+  readonly path: string;
+  /** Takes a call; what it throws becomes the call's status. */
+  readonly open: (call: Call) => CallHandler;
+}
+
+/** The path of a method on the wire. */
+export function pathOf(method: {
+  readonly parent: { readonly typeName: string };
   readonly name: string;
-  readonly register: (into: Registration) => void;
+}): string {
+  return `/${method.parent.typeName}/${method.name}`;
 }
 
-interface Registration {
-  readonly service: Record<string, ServiceDefinition[string]>;
-  readonly implementation: UntypedServiceImplementation;
-}
+/** Handles calls that bring one message: `run` gets it once the client has said that it was the only one. */
+export class OneMessage implements CallHandler {
+  readonly #call: Call;
+  readonly #run: (message: Buffer) => (() => void) | undefined;
+  #message: Buffer | undefined;
+  #abandon: (() => void) | undefined;
 
-export function endpoint<I, O, H extends UntypedServiceImplementation[string]>(
-  given: Endpoint<I, O, H>,
-): AnyEndpoint {
-  const { name, definition, handler } = given;
-  return {
-    name,
-    register: ({ service, implementation }) => {
-      service[name] = definition;
-      implementation[name] = handler;
-    },
-  };
-}
+  /** @param run gives what to do when nobody waits for the answer any more */
+  constructor(call: Call, run: (message: Buffer) => (() => void) | undefined) {
+    this.#call = call;
+    this.#run = run;
+  }
 
-/** What a service declares and nobody registers is answered with UNIMPLEMENTED by grpc-js itself. */
-export function addEndpoints(server: Server, endpoints: readonly AnyEndpoint[]): void {
-  const registration: Registration = { service: {}, implementation: {} };
-  for (const { register } of endpoints) register(registration);
-  server.addService(registration.service, registration.implementation);
+  message(message: Buffer): void {
+    if (this.#message === undefined) this.#message = message;
+    else this.#refuse("Received a second request message, where one is all there may be");
+  }
+
+  end(): void {
+    const message = this.#message;
+    if (message === undefined) this.#refuse("Received no request message");
+    else this.#abandon = this.#run(message);
+  }
+
+  lost(): void {
+    this.#abandon?.();
+  }
+
+  #refuse(details: string): void {
+    const status: CallStatus = { code: "UNIMPLEMENTED", details };
+    this.#call.finish(status);
+  }
 }

@@ -1,7 +1,5 @@
-import { clone, create, type DescFile, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { clone, create, type DescFile, toBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import type { handleBidiStreamingCall } from "@grpc/grpc-js";
-import { status } from "@grpc/grpc-js";
 import {
   GRPCInferenceService,
   Health,
@@ -11,35 +9,49 @@ import {
   type ServerReflectionResponse,
   ServerReflectionResponseSchema,
 } from "@strainflow/proto";
-import { type AnyEndpoint, endpoint } from "./endpoint.ts";
+import { framed } from "../requests/message-prefix.ts";
+import type { Call, CallHandler } from "./call.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { STATUS } from "./status.ts";
+import { read } from "./unary.ts";
 
 /** Both versions have the same messages under two names; older clients ask for the older one alone. */
 export const REFLECTION_PACKAGES = ["grpc.reflection.v1", "grpc.reflection.v1alpha"] as const;
 
 /** gRPC reflection: tools like grpcurl learn from it what is served. One endpoint per version of the protocol. */
-export function reflectionEndpoint(packageName: (typeof REFLECTION_PACKAGES)[number]): AnyEndpoint {
+export function reflectionEndpoint(packageName: (typeof REFLECTION_PACKAGES)[number]): Endpoint {
   const files = servedFiles();
-  const { serverReflectionInfo: method } = ServerReflection.method;
-  const handler: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (call) => {
-    call.on("data", (request: ServerReflectionRequest) => call.write(answer(files, request)));
-    call.on("end", () => call.end());
-    call.on("error", () => {});
+  return {
+    path: `/${packageName}.ServerReflection/${ServerReflection.method.serverReflectionInfo.name}`,
+    open: (call) => new Reflection(call, files),
   };
-  return endpoint({
-    name: method.name,
-    definition: {
-      path: `/${packageName}.ServerReflection/${method.name}`,
-      requestStream: true,
-      responseStream: true,
-      requestSerialize: (message: ServerReflectionRequest) =>
-        Buffer.from(toBinary(ServerReflectionRequestSchema, message)),
-      requestDeserialize: (bytes: Buffer) => fromBinary(ServerReflectionRequestSchema, bytes),
-      responseSerialize: (message: ServerReflectionResponse) =>
-        Buffer.from(toBinary(ServerReflectionResponseSchema, message)),
-      responseDeserialize: (bytes: Buffer) => fromBinary(ServerReflectionResponseSchema, bytes),
-    },
-    handler,
-  });
+}
+
+class Reflection implements CallHandler {
+  readonly #call: Call;
+  readonly #files: readonly FileDescriptorProto[];
+
+  constructor(call: Call, files: readonly FileDescriptorProto[]) {
+    this.#call = call;
+    this.#files = files;
+  }
+
+  message(message: Buffer): void {
+    const request = read(this.#call, ServerReflectionRequestSchema, message);
+    if (request === undefined) return;
+    const response = toBinary(ServerReflectionResponseSchema, answer(this.#files, request));
+    if (!this.#call.send(framed(response))) this.#call.pause();
+  }
+
+  drained(): void {
+    this.#call.resume();
+  }
+
+  end(): void {
+    this.#call.finish();
+  }
+
+  lost(): void {}
 }
 
 function answer(
@@ -59,7 +71,7 @@ function answer(
       case: "errorResponse",
       value: {
         $typeName: "grpc.reflection.v1.ErrorResponse",
-        errorCode: status.NOT_FOUND,
+        errorCode: STATUS.NOT_FOUND,
         errorMessage: `${what.slice(0, 200)} is not served here`,
       },
     });

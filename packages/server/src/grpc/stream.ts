@@ -1,9 +1,9 @@
-import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { Core } from "../core.ts";
 import type { Pending } from "../models/model.ts";
 import { Refusal } from "../refusal.ts";
 import { encodeStreamError } from "../requests/encode-response.ts";
 import { SequenceOwner } from "../sequences/sequence-owner.ts";
+import type { Call, CallHandler } from "./call.ts";
 
 interface Due {
   /** Bytes of request and, once there, response that the stream holds for it. */
@@ -25,24 +25,9 @@ export interface StreamLimits {
  * ready; a refused request is answered like any other, and the stream goes on. Responses of decoupled models go out as
  * they come, and keep nobody waiting.
  */
-export function serveStream(
-  core: Core,
-  call: ServerDuplexStream<Buffer, Buffer>,
-  limits: StreamLimits,
-): void {
-  const stream = new OrderedStream(core, call, limits);
-  call.on("data", (message: Buffer) => stream.take(message));
-  call.on("drain", () => stream.drained());
-  call.on("end", () => stream.end());
-  const lose = (): void => stream.lose();
-  call.on("cancelled", lose);
-  call.on("error", lose);
-  call.on("close", lose);
-}
-
-class OrderedStream {
+export class OrderedStream implements CallHandler {
   readonly #core: Core;
-  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #call: Call;
   readonly #limits: StreamLimits;
   /** In order of arrival. */
   readonly #due: Due[] = [];
@@ -56,13 +41,13 @@ class OrderedStream {
   #ended = false;
   #over = false;
 
-  constructor(core: Core, call: ServerDuplexStream<Buffer, Buffer>, limits: StreamLimits) {
+  constructor(core: Core, call: Call, limits: StreamLimits) {
     this.#core = core;
     this.#call = call;
     this.#limits = limits;
   }
 
-  take(message: Buffer): void {
+  message(message: Buffer): void {
     const entry: Due = { size: message.byteLength, response: undefined, pending: undefined };
     this.#bytes += entry.size;
     const pending = this.#core.infer(
@@ -90,7 +75,7 @@ class OrderedStream {
     this.#flush();
   }
 
-  /** No more requests; of a stream that is reset one hears this too, and in the same breath that it is cancelled. */
+  /** No more requests; a client that cancels says this too, and in the same breath that it cancels. */
   end(): void {
     setImmediate(() => {
       this.#ended = true;
@@ -98,8 +83,7 @@ class OrderedStream {
     });
   }
 
-  /** The client is gone, unless the stream had ended: grpc-js says that it is cancelled in either case. */
-  lose(): void {
+  lost(): void {
     if (this.#over) return;
     this.#over = true;
     for (const { pending, response } of [...this.#due, ...this.#unordered])
@@ -132,12 +116,12 @@ class OrderedStream {
       const response = this.#next();
       if (response === undefined) break;
       this.#bytes -= response.byteLength;
-      this.#blocked = !this.#call.write(response);
+      this.#blocked = !this.#call.send(response);
     }
     const idle = this.#due.length === 0 && this.#unordered.size === 0 && this.#ready.length === 0;
     if (this.#ended && idle && !this.#over) {
       this.#over = true;
-      this.#call.end();
+      this.#call.finish();
     }
     this.#flow();
   }

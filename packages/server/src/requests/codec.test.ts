@@ -47,6 +47,13 @@ const request = fc
   })
   .map((init) => create(ModelInferRequestSchema, init));
 
+/** The message of a frame, whose prefix is right. */
+function unframed(frame: Buffer): Uint8Array {
+  expect(frame[0]).toBe(0);
+  expect(frame.readUInt32BE(1)).toBe(frame.byteLength - 5);
+  return new Uint8Array(frame.subarray(5));
+}
+
 const spec = modelSpec(create(ModelConfigSchema, { name: "net" }), "1");
 
 describe("the hand-written codec", () => {
@@ -129,12 +136,9 @@ describe("the hand-written codec", () => {
           })),
           rawOutputContents: [...outputs.values()].map(({ data }) => new Uint8Array(data)),
         });
-        const unary = fromBinary(ModelInferResponseSchema, new Uint8Array(encoder.unary(id, outputs)));
+        const unary = fromBinary(ModelInferResponseSchema, unframed(encoder.unary(id, outputs)));
         expect(unary).toEqual(expected);
-        const streamed = fromBinary(
-          ModelStreamInferResponseSchema,
-          new Uint8Array(encoder.streamed(id, outputs)),
-        );
+        const streamed = fromBinary(ModelStreamInferResponseSchema, unframed(encoder.streamed(id, outputs)));
         expect(streamed.errorMessage).toBe("");
         expect(streamed.inferResponse).toEqual(expected);
       }),
@@ -145,7 +149,7 @@ describe("the hand-written codec", () => {
   it("writes refusals with the id of their request", () => {
     fc.assert(
       fc.property(name, name, (id, message) => {
-        const read = fromBinary(ModelStreamInferResponseSchema, encodeStreamError(id, message));
+        const read = fromBinary(ModelStreamInferResponseSchema, unframed(encodeStreamError(id, message)));
         expect(read.errorMessage).toBe(message);
         expect(read.inferResponse?.id).toBe(id);
       }),

@@ -1,10 +1,11 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { SequencePlace } from "../scheduling/scheduler.ts";
 import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
+import { framed, PREFIX_SIZE, writePrefix } from "./message-prefix.ts";
 
 /**
- * Encodes `ModelInferResponse`s by hand: one buffer, one copy of each output, and a header that is made once, since
- * from one response to the next only the id and the numbers change.
+ * Encodes `ModelInferResponse`s by hand, each with its prefix: one buffer, one copy of each output, and a header that is
+ * made once, since from one response to the next only the id and the numbers change.
  */
 export class ResponseEncoder {
   readonly #head: Uint8Array;
@@ -35,8 +36,10 @@ export class ResponseEncoder {
       size += header.byteLength + 1 + varintSize(byteLength) + byteLength;
       parts.push({ header, data: tensor.data });
     }
-    const message = Buffer.allocUnsafe(streamed ? 1 + varintSize(size) + size : size);
-    let at = 0;
+    const messageSize = streamed ? 1 + varintSize(size) + size : size;
+    const message = Buffer.allocUnsafe(PREFIX_SIZE + messageSize);
+    writePrefix(message, messageSize);
+    let at = PREFIX_SIZE;
     if (streamed) {
       message[at++] = (2 << 3) | 2;
       at = putVarint(message, at, size);
@@ -106,21 +109,19 @@ export function sequenceParameters({ id, start, end }: SequencePlace): Uint8Arra
   return Buffer.concat([place, flag("sequence_start", start), flag("sequence_end", end)]);
 }
 
-/** A `ModelStreamInferResponse` without outputs: a decoupled request is done. */
+/** A `ModelStreamInferResponse` without outputs, with its prefix: a decoupled request is done. */
 export function encodeEmptyFinal(model: string, id: string): Buffer {
   const writer = new BinaryWriter().tag(2, 2).fork().tag(1, 2).string(model);
   if (id !== "") writer.tag(3, 2).string(id);
-  const bytes = writer.raw(FINAL).join().finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return framed(writer.raw(FINAL).join().finish());
 }
 
-/** A `ModelStreamInferResponse` that refuses a request; the stream goes on. */
+/** A `ModelStreamInferResponse` that refuses a request, with its prefix; the stream goes on. */
 export function encodeStreamError(id: string, message: string): Buffer {
   const writer = new BinaryWriter().tag(1, 2).string(message);
   writer.tag(2, 2).fork();
   if (id !== "") writer.tag(3, 2).string(id);
-  const bytes = writer.join().finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return framed(writer.join().finish());
 }
 
 function varintSize(value: number): number {
