@@ -1,7 +1,7 @@
-import type { Socket } from "node:net";
 import { isStrainflowError } from "@strainflow/series";
 import { codeOf, connectionLost } from "../errors.ts";
 import { Sender } from "../flow/sender.ts";
+import type { ByteSocket } from "../frames/byte-socket.ts";
 import { FrameReader } from "../frames/frame-reader.ts";
 import { Outbox } from "../frames/outbox.ts";
 import * as write from "../frames/write-frames.ts";
@@ -26,7 +26,7 @@ export interface ConnectionListener {
 /** The client's side of a connection. */
 export class ClientConnection implements StreamHost, Reached {
   readonly receiveWindowSize: number = WINDOW_SIZE;
-  readonly socket: Socket;
+  readonly socket: ByteSocket;
   private readonly listener: ConnectionListener;
   readonly outbox: Outbox;
   readonly sender: Sender;
@@ -40,7 +40,7 @@ export class ClientConnection implements StreamHost, Reached {
   private isBusy = false;
   private flushIsDue = false;
 
-  constructor(socket: Socket, listener: ConnectionListener) {
+  constructor(socket: ByteSocket, listener: ConnectionListener) {
     this.socket = socket;
     this.listener = listener;
     this.outbox = new Outbox(socket);
@@ -202,7 +202,7 @@ export class ClientConnection implements StreamHost, Reached {
     // A peer that reads nothing any more does not keep us.
     const timer = setTimeout(() => socket.destroy(), GOODBYE_MS);
     timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    socket.on("close", () => clearTimeout(timer));
   }
 }
 

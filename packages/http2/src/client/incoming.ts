@@ -1,7 +1,7 @@
-import type { Socket } from "node:net";
 import { protocolFault } from "../errors.ts";
 import { ReceiveWindow } from "../flow/receive-window.ts";
 import type { Sender } from "../flow/sender.ts";
+import type { ByteSocket } from "../frames/byte-socket.ts";
 import { FrameBudget } from "../frames/frame-budget.ts";
 import type { FrameSink } from "../frames/frame-reader.ts";
 import { type HeaderBlock, HeaderBlocks } from "../frames/header-blocks.ts";
@@ -24,7 +24,7 @@ const SETTINGS_COST = 100;
 
 /** What frames that come in act upon. */
 export interface Reached {
-  readonly socket: Socket;
+  readonly socket: ByteSocket;
   readonly outbox: Outbox;
   readonly sender: Sender;
   readonly streams: StreamTable;

@@ -65,8 +65,10 @@ export class Sender {
       if (outbox.isCongested) return;
       waiting.delete(stream);
       const { queue } = stream;
-      const size = Math.min(queue.size, this.maxFrameSize, LONGEST_DATA, stream.window, this.window);
-      if (queue.size > 0 && size <= 0) {
+      // A window may be less than nothing: the peer can take back what it gave.
+      const allowed = Math.max(0, Math.min(stream.window, this.window));
+      const size = Math.min(queue.size, this.maxFrameSize, LONGEST_DATA, allowed);
+      if (queue.size > 0 && size === 0) {
         // It waits for a window: its own, or everybody's.
         if (stream.window <= 0) continue;
         waiting.add(stream);

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import { HEAD_SIZE } from "../protocol.ts";
+import type { ByteSocket } from "./byte-socket.ts";
 
 /** Small bytes are copied into memory of this size, which is written from and not used again. */
 const SEGMENT_SIZE = 64 * 1024;
@@ -12,14 +12,14 @@ const CONGESTED_SIZE = 4 * 1024 * 1024;
 
 /** Gathers what is written, until {@link Outbox.flush} makes one write of it. */
 export class Outbox {
-  private readonly socket: Socket;
+  private readonly socket: ByteSocket;
   private segment: Buffer = Buffer.alloc(0);
   private from = 0;
   private to = 0;
   private parts: Uint8Array[] = [];
   private partsSize = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: ByteSocket) {
     this.socket = socket;
   }
 
