@@ -74,7 +74,11 @@ describe("TensorRT plans, before a Triton is started for them", () => {
       };
       await check({ gpus: [0] });
       expect(recordedCalls(join(folder, "engine.args"))).toEqual([asked]);
-      await expect(check()).rejects.toMatchObject({
+      await check();
+      expect(warned.splice(0)).toEqual([
+        expect.stringMatching(/it is to run on 8\.6; .*GPUs of several kinds \(9\.0, 8\.6\)/),
+      ]);
+      await expect(check({ gpus: [1] })).rejects.toMatchObject({
         tag: "plan-mismatch",
         message: expect.stringMatching(
           /^net: a GPU of compute capability 9\.0 built it, and it is to run on 8\.6; /,
@@ -142,6 +146,16 @@ describe("TensorRT plans, before a Triton is started for them", () => {
     await check();
     expect(warned).toEqual([
       "whether the TensorRT plans net fit is not known, nor which TensorRT the server has",
+    ]);
+  });
+
+  it("are left to the server where the driver does not answer", async () => {
+    addModel("net", "tensorrt_plan", { by: "10.5.0", on: "9.0" });
+    writeProgram(folder, "nvidia-smi", "echo no driver; exit 9\n");
+    const warned: string[] = [];
+    await checkPlans(docker(), "asked", (text) => warned.push(text), undefined);
+    expect(warned).toEqual([
+      "whether the TensorRT plans net fit is not known, nor which GPUs there are (nvidia-smi)",
     ]);
   });
 

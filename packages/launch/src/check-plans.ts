@@ -34,19 +34,32 @@ export async function checkPlans(
   const { tensorRtVersion } = await import("./tensorrt-version.ts");
   const devices = visibleGpus(gpus, process.env["CUDA_VISIBLE_DEVICES"]);
   const tensorrtVersion = await tensorRtVersion(options, id, signal);
-  const capabilities = await computeCapabilities(devices === undefined ? {} : { devices });
+  // A driver whose tool does not answer is the server's to meet.
+  const capabilities = await computeCapabilities(devices === undefined ? {} : { devices }).catch(() => []);
   const unknown = [
     ...(tensorrtVersion === undefined ? ["which TensorRT the server has"] : []),
     ...(capabilities.length === 0 ? ["which GPUs there are (nvidia-smi)"] : []),
   ];
   if (unknown.length > 0)
     warn(`whether the TensorRT plans ${models.join(", ")} fit is not known, nor ${unknown.join(", nor ")}`);
-  const warnings = await requirePlans(
-    await openRepository(path),
-    { computeCapabilities: capabilities, ...(tensorrtVersion === undefined ? {} : { tensorrtVersion }) },
-    models,
+  const opened = await openRepository(path);
+  const version = tensorrtVersion === undefined ? {} : { tensorrtVersion };
+  // Of GPUs of several kinds, a model's instance_group may name the right ones, by numbers whose order is CUDA's own:
+  // one that fits is enough to go on with.
+  const kinds = [...new Set(capabilities)];
+  const tries = await Promise.allSettled(
+    (kinds.length > 1 ? kinds.map((kind) => [kind]) : [kinds]).map((computeCapabilities) =>
+      requirePlans(opened, { computeCapabilities, ...version }, models),
+    ),
   );
-  for (const { model, problem, fix } of warnings) warn(`${model}: ${problem}; ${fix}`);
+  const fitting = tries.find((one) => one.status === "fulfilled");
+  const failed = tries.find((one) => one.status === "rejected");
+  if (fitting === undefined) throw failed?.reason;
+  if (failed !== undefined)
+    warn(
+      `${failed.reason instanceof Error ? failed.reason.message : String(failed.reason)}; there are GPUs of several kinds (${kinds.join(", ")}): see that its instance_group names those that fit`,
+    );
+  for (const { model, problem, fix } of fitting.value) warn(`${model}: ${problem}; ${fix}`);
 }
 
 /** Models with plans that the server loads at its start, by their configurations' text. */

@@ -12,11 +12,33 @@ import type { ServerPlace } from "./server-process.ts";
  */
 const NODE_FLAGS = ["--single-threaded-gc"];
 
+/** What the server takes as it is. */
+const OF_THE_SERVER = [
+  "processes",
+  "workers",
+  "insecure",
+  "modelControl",
+  "startupModels",
+  "pollMs",
+  "responseCacheSize",
+  "rateLimit",
+  "rateLimitResources",
+  "maxMessageSize",
+  "maxSequences",
+  "maxConnections",
+  "maxInFlight",
+  "tls",
+  "tokenFile",
+  "logForm",
+  "trace",
+  "pushMetrics",
+  "handOver",
+  "sharedMemoryPrefix",
+] as const satisfies readonly (keyof EmbeddedLaunch)[];
+
 /** The command that runs the embedded server, on the ports that it had before where there was a before. */
 export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | undefined): OwnCommand {
   const { repository, host = "127.0.0.1", grpcPort = 0, httpPort = 0, metricsPort = 0 } = options;
-  const { workers, insecure, modelControl, startupModels, pollMs, tls, logForm, handOver } = options;
-  const { pushMetrics, tokenFile } = options;
   const ports =
     before === undefined ? { grpc: grpcPort, http: httpPort, metrics: metricsPort } : portsOf(before);
   // What is undefined is not in the JSON, and the server's own default holds.
@@ -26,16 +48,7 @@ export function embeddedCommand(options: EmbeddedLaunch, before: ServerPlace | u
     grpcPort: ports.grpc,
     httpPort: ports.http,
     metricsPort: ports.metrics,
-    workers,
-    insecure,
-    modelControl,
-    startupModels,
-    pollMs,
-    tls,
-    tokenFile,
-    logForm,
-    pushMetrics,
-    handOver,
+    ...Object.fromEntries(OF_THE_SERVER.map((name) => [name, options[name]])),
   };
   return { file: process.execPath, args: [...NODE_FLAGS, childEntry(), JSON.stringify(told)] };
 }

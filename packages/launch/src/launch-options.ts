@@ -1,3 +1,4 @@
+import type { ServerOptions } from "@strainflow/server";
 import type { LogTarget } from "./log-target.ts";
 import type { ServerEvent, SupervisePolicy } from "./supervise.ts";
 
@@ -28,9 +29,27 @@ interface CommonOptions {
 }
 
 /** Ours, in a Node process of its own. */
-export interface EmbeddedLaunch extends CommonOptions {
+export interface EmbeddedLaunch
+  extends CommonOptions,
+    Pick<
+      ServerOptions,
+      | "responseCacheSize"
+      | "rateLimit"
+      | "rateLimitResources"
+      | "maxMessageSize"
+      | "maxSequences"
+      | "maxConnections"
+      | "maxInFlight"
+      | "trace"
+      | "sharedMemoryPrefix"
+    > {
   readonly runtime: "embedded";
-  /** Threads that run models. Default: the server's own. */
+  /**
+   * Processes behind the server's ports; connections go to them by turns, and requests of a sequence to the one that it
+   * belongs to. Default 1. One thread speaks to all clients of a process: more pay where that thread is busy.
+   */
+  readonly processes?: number;
+  /** Threads that run models, of each process. Default: as many as cores, shared by the processes. */
   readonly workers?: number;
   /** Serves a `host` that others reach to everybody who reaches it. Default false: it is refused. */
   readonly insecure?: boolean;
