@@ -35,6 +35,10 @@ const NO_PARAMETERS: Parameters = new Map();
 /** More tensors than any model has: a message that lists them is refused before they are looked at. */
 const MAX_TENSORS = 4096;
 
+/** More parameters than any request has, and more fields of any kind. */
+const MAX_PARAMETERS = 4096;
+const MAX_FIELDS = 65_536;
+
 /** More dimensions than any tensor has. */
 const MAX_RANK = 64;
 
@@ -63,8 +67,9 @@ function decode(bytes: Uint8Array): WireRequest {
   const inputs: WireInput[] = [];
   const outputs: WireOutput[] = [];
   const raw: Uint8Array[] = [];
-  while (reader.pos < reader.len) {
+  for (let fields = 0; reader.pos < reader.len; fields++) {
     const [field, type] = reader.tag();
+    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
     if (type !== WireType.LengthDelimited || field < 1 || field > 7) {
       reader.skip(type, field);
       continue;
@@ -89,8 +94,9 @@ function readInput(bytes: Uint8Array): WireInput {
   let contents: Uint8Array | undefined;
   const shape: number[] = [];
   let parameters: Map<string, ParameterValue> | undefined;
-  while (reader.pos < reader.len) {
+  for (let fields = 0; reader.pos < reader.len; fields++) {
     const [field, type] = reader.tag();
+    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
     if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
     else if (field === 2 && type === WireType.LengthDelimited) datatype = reader.string(true);
     else if (field === 3 && type === WireType.LengthDelimited) {
@@ -112,8 +118,9 @@ function readOutput(bytes: Uint8Array): WireOutput {
   const reader = new BinaryReader(bytes);
   let name = "";
   let parameters: Map<string, ParameterValue> | undefined;
-  while (reader.pos < reader.len) {
+  for (let fields = 0; reader.pos < reader.len; fields++) {
     const [field, type] = reader.tag();
+    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
     if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
     else if (field === 2 && type === WireType.LengthDelimited) {
       parameters ??= new Map();
@@ -134,6 +141,7 @@ function readParameter(bytes: Uint8Array, into: Map<string, ParameterValue>): vo
     else entry.skip(type, field);
   }
   if (value !== undefined) into.set(key, value);
+  if (into.size > MAX_PARAMETERS) throw new RangeError(`it has more than ${MAX_PARAMETERS} parameters`);
 }
 
 function readValue(bytes: Uint8Array): ParameterValue | undefined {

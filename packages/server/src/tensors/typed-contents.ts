@@ -1,7 +1,13 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { type InferTensorContents, InferTensorContentsSchema } from "@strainflow/proto";
 import { invalid } from "../refusal.ts";
-import { joinTexts } from "./text-tensors.ts";
+import {
+  type ContentsField,
+  contentsField,
+  readBooleans,
+  readFixed,
+  readNarrow,
+  readTexts,
+  readWide,
+} from "./contents-fields.ts";
 
 /**
  * The bytes of an input that came as numbers or texts in its `contents` field; `undefined` if the field is empty.
@@ -14,55 +20,70 @@ export function contentsBytes(
   name: string,
   model: string,
 ): Uint8Array | undefined {
-  let contents: InferTensorContents;
+  let field: ContentsField | undefined;
+  let made: ArrayBufferView | undefined;
   try {
-    contents = fromBinary(InferTensorContentsSchema, message);
+    field = contentsField(message);
+    made = field === undefined ? undefined : elementsOf(message, field, datatype);
   } catch {
     throw invalid(`the contents of input '${name}' for model '${model}' cannot be read`);
   }
-  const [kind, array] = filled(contents, datatype);
-  if (kind === undefined) return undefined;
-  if (array === undefined)
+  if (field === undefined) return undefined;
+  if (made === undefined)
     throw invalid(
-      `unexpected explicit tensor data for input tensor '${name}' for model '${model}' of type '${kind}', expected datatype '${datatype}'`,
+      `unexpected explicit tensor data for input tensor '${name}' for model '${model}' of type '${field.kind}', expected datatype '${datatype}'`,
     );
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  return new Uint8Array(made.buffer, made.byteOffset, made.byteLength);
 }
-
-/** The field that is filled, by the type it stands for, and its elements if an input of that type may use it. */
-function filled(
-  contents: InferTensorContents,
-  datatype: string,
-): readonly [string | undefined, ArrayBufferView?] {
-  const only = (kind: string, make: () => ArrayBufferView): [string, ArrayBufferView?] =>
-    kind === datatype ? [kind, make()] : [kind];
-  const { boolContents, int64Contents, uint64Contents, fp32Contents, fp64Contents, bytesContents } = contents;
-  if (boolContents.length > 0) return only("BOOL", () => Uint8Array.from(boolContents, Number));
-  if (contents.intContents.length > 0) return narrow("INT32", SIGNED, contents.intContents, datatype);
-  if (int64Contents.length > 0) return only("INT64", () => BigInt64Array.from(int64Contents));
-  if (contents.uintContents.length > 0) return narrow("UINT32", UNSIGNED, contents.uintContents, datatype);
-  if (uint64Contents.length > 0) return only("UINT64", () => BigUint64Array.from(uint64Contents));
-  if (fp32Contents.length > 0) return only("FP32", () => Float32Array.from(fp32Contents));
-  if (fp64Contents.length > 0) return only("FP64", () => Float64Array.from(fp64Contents));
-  if (bytesContents.length > 0) return only("BYTES", () => joinTexts(bytesContents));
-  return [undefined];
-}
-
-type Narrow = { readonly from: (values: readonly number[]) => ArrayBufferView };
-const SIGNED: Readonly<Record<string, Narrow>> = { INT8: Int8Array, INT16: Int16Array, INT32: Int32Array };
-const UNSIGNED: Readonly<Record<string, Narrow>> = {
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-};
 
 /** Narrow integers have no field of their own. */
-function narrow(
-  kind: string,
-  arrays: Readonly<Record<string, Narrow>>,
-  values: readonly number[],
+const NARROW = {
+  INT32: { INT8: Int8Array, INT16: Int16Array, INT32: Int32Array },
+  UINT32: { UINT8: Uint8Array, UINT16: Uint16Array, UINT32: Uint32Array },
+} as const satisfies Record<string, Record<string, unknown>>;
+
+type NarrowArray = new (
+  length: number,
+) => Int8Array | Int16Array | Int32Array | Uint8Array | Uint16Array | Uint32Array;
+
+/** The elements, if an input of that type may use the field. */
+function elementsOf(
+  message: Uint8Array,
+  field: ContentsField,
   datatype: string,
-): readonly [string, ArrayBufferView?] {
-  const array = arrays[datatype];
-  return array === undefined ? [kind] : [kind, array.from(values)];
+): ArrayBufferView | undefined {
+  const { kind, count, byteSize } = field;
+  if (kind === "INT32" || kind === "UINT32") {
+    const arrays: Readonly<Record<string, NarrowArray>> = NARROW[kind];
+    const Narrow = Object.hasOwn(arrays, datatype) ? arrays[datatype] : undefined;
+    if (Narrow === undefined) return undefined;
+    const made = new Narrow(count);
+    readNarrow(message, field, made);
+    return made;
+  }
+  if (kind !== datatype) return undefined;
+  switch (kind) {
+    case "BOOL": {
+      const made = new Uint8Array(count);
+      readBooleans(message, field, made);
+      return made;
+    }
+    case "INT64":
+    case "UINT64": {
+      const made = new Uint32Array(2 * count);
+      readWide(message, field, made);
+      return made;
+    }
+    case "FP32":
+    case "FP64": {
+      const made = new Uint8Array(byteSize);
+      readFixed(message, field, kind === "FP32" ? 4 : 8, made);
+      return made;
+    }
+    case "BYTES": {
+      const made = new Uint8Array(byteSize + 4 * count);
+      readTexts(message, field, made);
+      return made;
+    }
+  }
 }
