@@ -1,3 +1,4 @@
+import { launch } from "@strainflow/launch";
 import { createServer } from "@strainflow/server";
 import { startRealTriton } from "../support/real-triton.ts";
 import { TWINS, writeTwins } from "./models/write-twins.ts";
@@ -14,11 +15,13 @@ export interface SubjectOptions {
   readonly controlled?: boolean;
   /** Whether ours hands over states of sequences. Default false. */
   readonly handOver?: boolean;
+  /** Processes of ours. Default: it runs in this one. */
+  readonly processes?: number;
 }
 
 /** Starts one of the two servers. */
 export async function startSubject(name: ServerName, options: SubjectOptions = {}): Promise<Running> {
-  const { only, controlled = true, handOver = false } = options;
+  const { only, controlled = true, handOver = false, processes } = options;
   const models = TWINS.filter((twin) => only?.includes(twin.name) ?? true);
   const repository = await writeTwins(name === "triton" ? "python" : "onnx", models);
   if (name === "triton") {
@@ -35,11 +38,24 @@ export async function startSubject(name: ServerName, options: SubjectOptions = {
       },
     };
   }
-  const server = await createServer({
+  const given = {
     repository: repository.path,
     handOver,
     ...(controlled ? { modelControl: "explicit" as const, startupModels: ["*"] } : {}),
-  });
+  };
+  if (processes !== undefined) {
+    const launched = await launch({ runtime: "embedded", ...given, processes, workers: 1 });
+    return {
+      name,
+      grpc: launched.address,
+      http: launched.httpAddress ?? "",
+      stop: async () => {
+        await launched.close();
+        await repository.remove();
+      },
+    };
+  }
+  const server = await createServer(given);
   return {
     name,
     grpc: server.grpcAddress,

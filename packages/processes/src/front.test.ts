@@ -10,7 +10,7 @@ const entry = new URL("./testing/echo-process.mjs", import.meta.url);
 const http = { host: "127.0.0.1", port: 0, what: "HTTP" };
 
 /** On a connection of its own. */
-function get(port: number, path = "/"): Promise<string> {
+function get(port: number | undefined, path = "/"): Promise<string> {
   return new Promise((resolve, reject) => {
     const sent = request({ host: "127.0.0.1", port, path, agent: false }, (response) => {
       let text = "";
@@ -39,12 +39,12 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe("processes behind one port", () => {
-  const open: Front<"http">[] = [];
+  const open: Front[] = [];
   afterEach(async () => {
     await Promise.all(open.splice(0).map((front) => front.end(5000)));
   });
 
-  async function start(options: Partial<FrontOptions<"http">> = {}): Promise<Front<"http">> {
+  async function start(options: Partial<FrontOptions> = {}): Promise<Front> {
     const front = await openFront({
       entry,
       count: 2,
@@ -59,9 +59,9 @@ describe("processes behind one port", () => {
 
   it("take connections by turns, and answer questions", async () => {
     const front = await start({ answer: (question, index) => `${question} ${index}` });
-    const told = await Promise.all([0, 1, 2, 3, 4, 5].map(() => get(front.ports.http)));
+    const told = await Promise.all([0, 1, 2, 3, 4, 5].map(() => get(front.ports["http"])));
     expect(told.sort()).toEqual(["0", "0", "0", "1", "1", "1"]);
-    expect(["up 0", "up 1"]).toContain(await get(front.ports.http, "/up"));
+    expect(["up 0", "up 1"]).toContain(await get(front.ports["http"], "/up"));
     const question = new Map([["a", new Uint8Array([1, 2])]]);
     expect(await front.ask(1, question)).toEqual({ question, index: 1, count: 2, init: { since: 5n } });
     await expect(front.ask(0, "refuse")).rejects.toThrow("it will not");
@@ -83,18 +83,30 @@ describe("processes behind one port", () => {
     process.kill(pid, "SIGKILL");
     await expect(asked).rejects.toMatchObject({ tag: "process-lost" });
     expect(front.serving).toEqual([1]);
-    expect(await get(front.ports.http)).toBe("1");
+    expect(await get(front.ports["http"])).toBe("1");
     await until(() => front.serving.length === 2);
     expect(Number(await front.ask(0, "pid"))).not.toBe(pid);
     expect([gone, started.sort(), front.restarts]).toEqual([[0], [0, 0, 1], [1, 0]]);
     expect(lines.join()).toContain("signal SIGKILL");
   });
 
+  it("leave no connection open that went to one while it died", async () => {
+    const front = await start();
+    const { pids } = front;
+    const asked = Array.from({ length: 40 }, async (_, at) => {
+      await pause(at);
+      if (at === 10) process.kill(pids[0] ?? Number.NaN, "SIGKILL");
+      return get(front.ports["http"]).catch(() => "cut");
+    });
+    expect(new Set(await Promise.all(asked))).toContain("1");
+    await until(() => front.serving.length === 2);
+  });
+
   it("keep connections waiting while none is up", async () => {
     const front = await start();
     for (const index of [0, 1]) process.kill(Number(await front.ask(index, "pid")), "SIGKILL");
     await until(() => front.serving.length === 0);
-    expect(["0", "1"]).toContain(await get(front.ports.http));
+    expect(["0", "1"]).toContain(await get(front.ports["http"]));
   });
 
   it("are given up where they end more often than they may", async () => {

@@ -4,15 +4,17 @@ import { invalidOption, StrainflowError } from "@strainflow/series";
 import { type Ended, MemberProcess } from "./member-process.ts";
 import { type OpenPort, openPort, type PortOptions } from "./open-port.ts";
 
-export interface FrontOptions<Port extends string> {
+export interface FrontOptions {
   /** The module that a process runs; it calls `joinFront`. */
   readonly entry: URL;
   /** How many processes; at least 1. */
   readonly count: number;
   /** What each of them is told at its start: anything that can be cloned. */
   readonly init: unknown;
+  /** Flags of Node for the processes. Default: none. */
+  readonly nodeFlags?: readonly string[];
   /** Opened when all processes are ready. */
-  readonly ports: Readonly<Record<Port, PortOptions>>;
+  readonly ports: Readonly<Record<string, PortOptions>>;
   readonly log: (line: string) => void;
   /** Answers what a process asks. Default: nothing may be asked. */
   readonly answer?: (question: unknown, index: number) => unknown;
@@ -30,10 +32,12 @@ export interface Asking {
 }
 
 /** Processes behind the same ports. */
-export interface Front<Port extends string> extends Asking {
-  readonly ports: Readonly<Record<Port, number>>;
+export interface Front extends Asking {
+  readonly ports: Readonly<Record<string, number>>;
   /** Numbers of those that get connections now. */
   readonly serving: readonly number[];
+  /** Of each process that runs. */
+  readonly pids: readonly (number | undefined)[];
   /** How often each was started again. */
   readonly restarts: readonly number[];
   /** Resolves when the processes end so often that none is started any more. */
@@ -57,14 +61,24 @@ const MAX_WAITING = 1024;
  *
  * @throws what a process says when it cannot start; `process-lost`, `address-in-use`, `invalid-option`
  */
-export async function openFront<Port extends string>(options: FrontOptions<Port>): Promise<Front<Port>> {
-  const { count, log, entry, init, answer = noAnswer, onStarted, onGone, maxEnds = 10 } = options;
+export async function openFront(options: FrontOptions): Promise<Front> {
+  const {
+    count,
+    log,
+    entry,
+    init,
+    answer = noAnswer,
+    onStarted,
+    onGone,
+    maxEnds = 10,
+    nodeFlags = [],
+  } = options;
   if (!Number.isInteger(count) || count < 1 || count > 1024)
     throw invalidOption("openFront", "count", count, "a whole number from 1 to 1024");
   const members: (MemberProcess | undefined)[] = Array.from({ length: count }, () => undefined);
   const serving = new Set<number>();
   const restarts = members.map(() => 0);
-  const waiting: [Port, Socket][] = [];
+  const waiting: [string, Socket][] = [];
   const open: OpenPort[] = [];
   let deaths: number[] = [];
   let ending = false;
@@ -77,7 +91,7 @@ export async function openFront<Port extends string>(options: FrontOptions<Port>
     members[index]?.ask(question) ??
     Promise.reject(new StrainflowError("process-lost", `process ${index} is being started again`));
 
-  function take(port: Port, socket: Socket): void {
+  function take(port: string, socket: Socket): void {
     for (let tries = 0; tries < count; tries++) {
       const index = turn;
       turn = (turn + 1) % count;
@@ -92,6 +106,7 @@ export async function openFront<Port extends string>(options: FrontOptions<Port>
   async function start(index: number): Promise<void> {
     const member = new MemberProcess({
       entry,
+      nodeFlags,
       index,
       count,
       init,
@@ -153,16 +168,19 @@ export async function openFront<Port extends string>(options: FrontOptions<Port>
 
   try {
     await Promise.all(members.map((_, index) => start(index)));
-    const ports: Partial<Record<Port, number>> = {};
-    for (const name of Object.keys(options.ports) as Port[]) {
-      const opened = await openPort(options.ports[name], (socket) => take(name, socket));
+    const ports: Record<string, number> = {};
+    for (const [name, wanted] of Object.entries(options.ports)) {
+      const opened = await openPort(wanted, (socket) => take(name, socket));
       open.push(opened);
       ports[name] = opened.port;
     }
     return {
-      ports: ports as Readonly<Record<Port, number>>,
+      ports,
       get serving() {
         return [...serving].sort((a, b) => a - b);
+      },
+      get pids() {
+        return members.map((member) => member?.pid);
       },
       restarts,
       failed,

@@ -74,10 +74,11 @@ export function joinFront(begin: (place: Place) => Promise<Member>): void {
       void replyOf(() => answerOf(message.question)).then((reply) =>
         send({ type: "reply", id: message.id, reply }),
       );
-    // A client that has gone while its connection was handed over leaves none.
-    else if (socket !== undefined) {
-      if (member === undefined) socket.destroy();
-      else member.accept(message.port, socket);
+    else {
+      send({ type: "taken", id: message.id });
+      if (member === undefined) socket?.destroy();
+      // A client that has gone while its connection was handed over leaves none.
+      else if (socket !== undefined) member.accept(message.port, socket);
     }
   });
   process.on("disconnect", () => leave(0));

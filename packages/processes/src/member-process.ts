@@ -7,6 +7,7 @@ import { Questions, replyOf } from "./questions.ts";
 
 export interface MemberOptions {
   readonly entry: URL;
+  readonly nodeFlags: readonly string[];
   readonly index: number;
   readonly count: number;
   readonly init: unknown;
@@ -25,15 +26,16 @@ export class MemberProcess {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #questions = new Questions();
-  /** On their way to it. */
-  readonly #handed = new Set<Socket>();
+  /** On their way to it. They are closed here when they have arrived there, or the process is gone. */
+  readonly #handed = new Map<number, Socket>();
+  #lastHanded = 0;
   #gone = false;
 
-  constructor({ entry, index, count, init, answer }: MemberOptions) {
+  constructor({ entry, nodeFlags, index, count, init, answer }: MemberOptions) {
     this.index = index;
     // Not the flags that we run with: two processes cannot listen on one inspector's port.
     const child = fork(fileURLToPath(entry), [], {
-      execArgv: [],
+      execArgv: [...nodeFlags],
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
@@ -48,7 +50,8 @@ export class MemberProcess {
     });
     this.ready = new Promise((resolve, reject) => {
       child.on("message", (message: FromProcess) => {
-        if (message.type === "ready") resolve();
+        if (message.type === "taken") this.#close(message.id);
+        else if (message.type === "ready") resolve();
         else if (message.type === "failed")
           reject(new StrainflowError(message.tag ?? "process-failed", message.message));
         else if (message.type === "reply") this.#questions.replied(message.id, message.reply);
@@ -63,8 +66,7 @@ export class MemberProcess {
     void this.ended.then((how) => {
       this.#gone = true;
       this.#questions.lose(lost(index, how));
-      for (const socket of this.#handed) socket.destroy();
-      this.#handed.clear();
+      for (const id of [...this.#handed.keys()]) this.#close(id);
     });
     this.#send({ type: "start", index, count, init });
   }
@@ -81,16 +83,23 @@ export class MemberProcess {
 
   /** Gives it a connection of which nothing has been read. */
   hand(port: string, socket: Socket): void {
-    const message: ToProcess = { type: "connection", port };
     if (this.#gone || !this.#child.connected) {
       socket.destroy();
       return;
     }
-    this.#handed.add(socket);
-    this.#child.send(message, socket, (error) => {
-      this.#handed.delete(socket);
-      if (error !== null) socket.destroy();
+    this.#lastHanded += 1;
+    const id = this.#lastHanded;
+    const message: ToProcess = { type: "connection", id, port };
+    this.#handed.set(id, socket);
+    // Node would close ours when it is sent, and what a process that is killed had not read would be open for ever.
+    this.#child.send(message, socket, { keepOpen: true }, (error) => {
+      if (error !== null) this.#close(id);
     });
+  }
+
+  #close(id: number): void {
+    this.#handed.get(id)?.destroy();
+    this.#handed.delete(id);
   }
 
   /** Nothing more is wanted of it: it ends. */

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serveProcesses } from "./processes/serve-processes.ts";
 import { createServer, type InferenceServer } from "./server.ts";
+import type { ServerOptions } from "./server-options.ts";
 import { scaler, type TinyRepository, tinyRepository } from "./testing/tiny-repository.ts";
 
 const io = `input [ { name: "x" data_type: TYPE_FP32 dims: [2] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [2] } ]`;
@@ -28,22 +30,25 @@ function call(client: Client, path: string, token?: string): Promise<number> {
 }
 const rpc = (name: string): string => `/inference.GRPCInferenceService/${name}`;
 
-describe("who may do what", () => {
+type Addresses = Pick<InferenceServer, "grpcAddress" | "httpAddress" | "metricsAddress" | "close">;
+
+function serve(options: ServerOptions, processes: number): Promise<Addresses> {
+  return processes === 1 ? createServer(options) : serveProcesses(options, processes);
+}
+
+describe.each([1, 2])("who may do what, by %i processes", (processes) => {
   let repository: TinyRepository;
-  let server: InferenceServer;
+  let server: Addresses;
   let client: Client;
 
   beforeAll(async () => {
     repository = await tinyRepository([scaler("net", 2, io, [2])]);
-    server = await createServer({
-      repository: repository.path,
-      workers: 1,
-      modelControl: "explicit",
-      tokens: [
-        { token: "reader", role: "read" },
-        { token: "keeper", role: "admin" },
-      ],
-    });
+    const tokens = [
+      { token: "reader", role: "read" },
+      { token: "keeper", role: "admin" },
+    ] as const;
+    const options = { repository: repository.path, workers: 1, modelControl: "explicit", tokens } as const;
+    server = await serve(options, processes);
     client = new Client(server.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
@@ -118,11 +123,12 @@ describe("who may do what", () => {
 });
 
 const openssl = spawnSync("openssl", ["version"]).status === 0;
+const withTls = describe.skipIf(!openssl && process.env.STRAINFLOW_REQUIRE !== "all");
 
-describe.skipIf(!openssl && process.env.STRAINFLOW_REQUIRE !== "all")("TLS (needs openssl)", () => {
+withTls.each([1, 2])("TLS by %i processes (needs openssl)", (processes) => {
   let folder: string;
   let repository: TinyRepository;
-  let server: InferenceServer;
+  let server: Addresses;
   const file = (name: string): string => join(folder, name);
   const certificate = (name: string): void => {
     const args =
@@ -142,15 +148,12 @@ describe.skipIf(!openssl && process.env.STRAINFLOW_REQUIRE !== "all")("TLS (need
     folder = await mkdtemp(join(tmpdir(), "strainflow-tls-"));
     for (const name of ["server", "client", "stranger"]) certificate(name);
     repository = await tinyRepository([scaler("net", 2, io, [2])]);
-    server = await createServer({
-      repository: repository.path,
-      workers: 1,
-      tls: {
-        certificate: file("server.pem"),
-        key: file("server.key"),
-        clientAuthorities: file("client.pem"),
-      },
-    });
+    const tls = {
+      certificate: file("server.pem"),
+      key: file("server.key"),
+      clientAuthorities: file("client.pem"),
+    };
+    server = await serve({ repository: repository.path, workers: 1, tls }, processes);
   });
   afterAll(async () => {
     await server.close();

@@ -20,7 +20,7 @@ describe("the server as a child process", () => {
   let repository: TinyRepository;
 
   beforeAll(async () => {
-    repository = await tinyRepository([snapshotter("snap")]);
+    repository = await tinyRepository([snapshotter("snap", "", 10_000, 4)]);
   });
   afterAll(() => repository.remove());
 
@@ -80,6 +80,61 @@ describe("the server as a child process", () => {
       await exit(child);
       expect(child.signalCode).toBe(signals === 2 ? "SIGKILL" : null);
       expect(performance.now() - begun).toBeLessThan(signals === 2 ? 4000 : 6000);
+      client.close();
+    }
+  });
+
+  it("lets streams finish that go on in either of two processes, and is gone in time where they do not", async () => {
+    for (const ends of [true, false]) {
+      const [child, message] = await start(
+        { repository: repository.path, workers: 1, processes: 2, drainMs: ends ? 20_000 : 500 },
+        "pipe",
+      );
+      if (message.type !== "ready") throw new Error(message.message);
+      const clients = [1, 2].map(() => new RawClient(message.grpc));
+      const streams = clients.map((client) => client.stream());
+      // Of the two ids each belongs to another process; each stream sends to both.
+      const send = async (flags: { start?: boolean; end?: boolean }): Promise<void> => {
+        for (const [at, stream] of streams.entries())
+          for (const id of [1n, 2n]) {
+            stream.send({ ...request(flags), parameters: sequence(10n * BigInt(at) + id, flags) });
+            expect((await stream.next()).errorMessage).toBe("");
+          }
+      };
+      await send({ start: true });
+      const begun = performance.now();
+      child.kill("SIGTERM");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (ends) {
+        await send({ end: true });
+        for (const { call, ended } of streams) {
+          call.end();
+          await ended;
+        }
+      }
+      for (const client of clients) client.close();
+      expect(await exit(child)).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(6000);
+    }
+  });
+
+  it("leaves nothing of two processes after a second SIGTERM, or SIGKILL, or when its parent is gone", async () => {
+    for (const how of ["SIGTERM", "SIGKILL", "stdin"] as const) {
+      const [child, message] = await start({ repository: repository.path, workers: 1, processes: 2 }, "pipe");
+      if (message.type !== "ready") throw new Error(message.message);
+      const client = new RawClient(message.grpc);
+      const stream = client.stream();
+      stream.send(request({ start: true }));
+      await stream.next();
+      const closed = once(child, "close");
+      if (how === "stdin") child.stdin?.end();
+      else {
+        child.kill(how);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        child.kill(how);
+      }
+      // Standard output closes when the last process that has it is gone.
+      await closed;
       client.close();
     }
   });

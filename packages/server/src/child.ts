@@ -5,6 +5,7 @@
 import { fstatSync } from "node:fs";
 import { isStrainflowError } from "@strainflow/series";
 import { readTokens } from "./access.ts";
+import { type ServerOfProcesses, serveProcesses } from "./processes/serve-processes.ts";
 import { createServer, type InferenceServer } from "./server.ts";
 import type { ServerOptions } from "./server-options.ts";
 
@@ -12,6 +13,8 @@ import type { ServerOptions } from "./server-options.ts";
 export interface ChildOptions extends Omit<ServerOptions, "log"> {
   /** How long open streams may go on after SIGTERM, in milliseconds. Default 2000. */
   readonly drainMs?: number;
+  /** Processes behind the server's ports. Default 1: this one. */
+  readonly processes?: number;
   /** A file with a role and a token on each line: what stands in arguments, others on this machine can read. */
   readonly tokenFile?: string;
 }
@@ -59,11 +62,15 @@ function whenOrphaned(leave: () => void): void {
 }
 
 async function main(): Promise<void> {
-  let server: InferenceServer | undefined;
+  let server: Pick<InferenceServer, "close"> | undefined;
+  let several: ServerOfProcesses | undefined;
   let drainMs = 2000;
   let leaving = false;
   // Not by exit: a thread that is ended inside a run would take its time, or the process with it.
-  const stopAtOnce = (): void => void process.kill(process.pid, "SIGKILL");
+  const stopAtOnce = (): void => {
+    several?.kill();
+    process.kill(process.pid, "SIGKILL");
+  };
   const leave = (waitMs: number): void => {
     if (leaving) return;
     leaving = true;
@@ -88,12 +95,27 @@ async function main(): Promise<void> {
     const log = (message: string): void => void process.stderr.write(`${message}\n`);
     const { tokenFile } = options;
     const tokens = tokenFile === undefined ? options.tokens : await readTokens(tokenFile);
-    server = await createServer({ ...options, log, ...(tokens === undefined ? {} : { tokens }) });
+    const { processes = 1, ...rest } = options;
+    const given = { ...rest, log, ...(tokens === undefined ? {} : { tokens }) };
+    let told: Pick<InferenceServer, "grpcAddress" | "httpAddress" | "metricsAddress">;
+    if (processes === 1) {
+      const alone = await createServer(given);
+      server = alone;
+      told = alone;
+    } else {
+      several = await serveProcesses(given, processes);
+      server = several;
+      told = several;
+      void several.failed.then((error) => {
+        log(error.message);
+        stopAtOnce();
+      });
+    }
     tell({
       type: "ready",
-      grpc: server.grpcAddress,
-      http: server.httpAddress ?? null,
-      metrics: server.metricsAddress ?? null,
+      grpc: told.grpcAddress,
+      http: told.httpAddress ?? null,
+      metrics: told.metricsAddress ?? null,
       pid: process.pid,
     });
   } catch (error) {
