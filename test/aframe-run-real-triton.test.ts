@@ -17,7 +17,7 @@ import { contentsOf, recordedRequests, sequenceOf, withoutAframeWire } from "./s
 import { describeTriton, type RealTriton, startRealTriton } from "./support/real-triton.ts";
 import { messagesOf, type RecordingProxy, startRecordingProxy } from "./support/recording-proxy.ts";
 
-const transports: readonly TransportName[] = ["grpc-js", "http2"];
+const transports: readonly TransportName[] = ["grpc-js", "http2", "frames"];
 
 const INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
 
@@ -105,7 +105,7 @@ describeTriton("aframe's inference, recorded whole, and the same run here throug
   for (const [name, transport] of [
     ["000", "grpc-js"],
     ["006", "http2"],
-    ["012", "grpc-js"],
+    ["012", "frames"],
   ] as const)
     itOnRecord(
       `gives the outputs and events of run ${name} over ${transport}, by as many requests (needs ../shared/fixtures/aframe-run)`,

@@ -144,6 +144,9 @@ describe.skipIf(absent)("the compose file's programs (needs a real Triton, versi
     // monitor
     const monitorSaid = start(process.execPath, [command, ...strainflow("monitor")]);
     expect(await page(`http://127.0.0.1:${monitorPort}/metrics`, monitorSaid)).toMatch(/^# TYPE /m);
+    expect(await page(`http://127.0.0.1:${monitorPort}/`, monitorSaid)).toContain(
+      "<title>strainflow monitor</title>",
+    );
 
     // prometheus
     for (const name of ["prometheus.yml", "alerts.yml"])

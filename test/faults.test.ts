@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LaunchedServer, launch } from "@strainflow/launch";
 import { isStrainflowError } from "@strainflow/series";
-import { connect } from "@strainflow/triton";
+import { connect, type TransportName } from "@strainflow/triton";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IN_FLIGHT, memoryUpdates } from "./support/averaged-stream.ts";
 import { averaging, writeAveragingEnsemble } from "./support/averaging-ensemble.ts";
@@ -38,7 +38,7 @@ async function expectUnchanged(
   server: Server,
   toxiproxy: Toxiproxy,
   plan: ReturnType<typeof planFaults>,
-  transport: "grpc-js" | "http2",
+  transport: TransportName,
   name: string,
 ): Promise<void> {
   const road = await toxiproxy.road(server.address);
@@ -126,11 +126,11 @@ describeToxiproxy("faults on the line to the embedded server", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it.each(["grpc-js", "http2"] as const)(
+  it.each(["grpc-js", "http2", "frames"] as const)(
     `change no byte over %s, are noticed in time, and leave every slot free (seed ${SEED})`,
     { timeout: 120_000 + FAULTS * 10_000 },
     async (transport) => {
-      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(0.35 * FAULTS), UPDATE_SIZE);
+      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(0.25 * FAULTS), UPDATE_SIZE);
       await expectUnchanged(server, toxiproxy, plan, transport, "embedded");
       await expectFreeSlots(server.address, "denoise", SLOTS);
     },
@@ -156,11 +156,11 @@ describe.skipIf(withoutTriton)("a real Triton (needs one, which `npm test` sets 
       await rm(folder, { recursive: true, force: true });
     });
 
-    it.each(["grpc-js", "http2"] as const)(
+    it.each(["grpc-js", "http2", "frames"] as const)(
       `change no byte over %s, are noticed in time, and leave every slot free (seed ${SEED})`,
       { timeout: 120_000 + FAULTS * 10_000 },
       async (transport) => {
-        const count = Math.ceil(0.15 * FAULTS);
+        const count = Math.ceil(0.1 * FAULTS);
         const plan = planFaults(`${SEED} triton ${transport}`, count, UPDATE_SIZE, ENDING);
         await expectUnchanged(server, toxiproxy, plan, transport, "triton");
         await expectFreeSlots(server.address, "denoise", SLOTS);

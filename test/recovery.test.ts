@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LaunchOptions, launch } from "@strainflow/launch";
-import { connect } from "@strainflow/triton";
+import { connect, type TransportName } from "@strainflow/triton";
 import { createRandom } from "@strainflow/waveforms";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IN_FLIGHT, memoryUpdates } from "./support/averaged-stream.ts";
@@ -24,7 +24,7 @@ const promise = (kills: number): string =>
 /** Kills a server again and again while a stream runs through it; all that must hold of that stream. */
 async function expectUnchanged(
   options: LaunchOptions,
-  transport: "grpc-js" | "http2",
+  transport: TransportName,
   kills: number,
 ): Promise<void> {
   const server = await launch({
@@ -70,7 +70,7 @@ describe("a server killed while a stream runs through it", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it.each(["grpc-js", "http2"] as const)(
+  it.each(["grpc-js", "http2", "frames"] as const)(
     `over %s ${promise(KILLS)}`,
     { timeout: 60_000 + KILLS * 20_000 },
     (transport) => expectUnchanged({ runtime: "embedded", repository: folder }, transport, KILLS),

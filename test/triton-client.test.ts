@@ -34,7 +34,9 @@ describeTriton("the client and a real Triton", () => {
   describe.each<["grpc" | "http", ConnectOptions]>([
     ["grpc", {}],
     ["grpc", { unaryTransport: "grpc-js" }],
+    ["grpc", { transport: "frames" }],
     ["grpc", { compression: "gzip" }],
+    ["grpc", { transport: "frames", compression: "gzip" }],
     ["grpc", { unaryTransport: "grpc-js", compression: "deflate" }],
     ["http", {}],
     ["http", { compression: "gzip" }],

@@ -45,8 +45,11 @@ export interface Toxiproxy extends AsyncDisposable {
   road(upstream: string): Promise<ToxicRoad>;
 }
 
-/** How long a word to toxiproxy may take, ms. */
-const ANSWER_MS = 10_000;
+/**
+ * How long a word to toxiproxy may take, ms. Where it takes a toxic away whose other side is gone already, it waits 5 s for
+ * each piece of data that the toxic held.
+ */
+const ANSWER_MS = 60_000;
 
 const nameOf = ({ type, stream }: Toxic): string => `${type}-${stream}`;
 

@@ -1,5 +1,9 @@
 import { createServer } from "node:http";
 import { StrainflowError } from "@strainflow/series";
+import { createActivityHistory } from "./page/activity-history.ts";
+import { createEventStream } from "./page/event-stream.ts";
+import { PAGE_POLICY, pageShell } from "./page/page-shell.ts";
+import { renderActivity } from "./page/render-activity.ts";
 import { createRunningTotals } from "./running-totals.ts";
 import type { MonitorSink } from "./sink.ts";
 import { METRICS_TYPE, writeMetrics } from "./write-metrics.ts";
@@ -11,14 +15,17 @@ export interface PrometheusEndpointOptions {
   readonly port?: number;
 }
 
-/** A sink that Prometheus collects from. */
+/** A sink that Prometheus collects from, and people look at. */
 export interface PrometheusEndpoint extends MonitorSink {
   /** `http://host:port/metrics` */
   readonly url: string;
+  /** `http://host:port/`: servers, models and clients as they are, and were in the last five minutes. */
+  readonly pageUrl: string;
 }
 
 /**
- * Answers Prometheus: counters since the monitor began, gauges of the last interval, clients' quantiles.
+ * Answers Prometheus: counters since the monitor began, gauges of the last interval, clients' quantiles. For people, there
+ * is a page that changes by itself.
  *
  * @throws `address-in-use` where it cannot listen
  */
@@ -27,19 +34,26 @@ export async function createPrometheusEndpoint(
 ): Promise<PrometheusEndpoint> {
   const { host = "127.0.0.1", port = 0 } = options;
   const totals = createRunningTotals();
+  const history = createActivityHistory();
+  const events = createEventStream(() => renderActivity(history));
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, text: string): void => {
       response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text) });
       response.end(request.method === "HEAD" ? undefined : text);
     };
-    // Answers are short and whole: what a client sends along is nobody's concern.
+    // What a client sends along is nobody's concern.
     request.resume();
+    const path = request.url?.split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD");
       answer(405, "text/plain", "GET only\n");
-    } else if (request.url?.split("?", 1)[0] === "/metrics")
-      answer(200, METRICS_TYPE, writeMetrics(totals.families()));
-    else answer(404, "text/plain", "metrics are at /metrics\n");
+    } else if (path === "/metrics") answer(200, METRICS_TYPE, writeMetrics(totals.families()));
+    else if (path === "/") {
+      response.setHeader("content-security-policy", PAGE_POLICY);
+      response.setHeader("cache-control", "no-store");
+      answer(200, "text/html; charset=utf-8", pageShell(renderActivity(history)));
+    } else if (path === "/events" && request.method === "GET") events.add(response);
+    else answer(404, "text/plain", "metrics are at /metrics, a page for people is at /\n");
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
@@ -58,11 +72,17 @@ export async function createPrometheusEndpoint(
   });
   const address = server.address();
   const at = typeof address === "object" && address !== null ? address.port : port;
+  const base = `http://${host.includes(":") ? `[${host}]` : host}:${at}/`;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${at}/metrics`,
-    write: (sample) => totals.add(sample),
+    url: `${base}metrics`,
+    pageUrl: base,
+    write(sample) {
+      totals.add(sample);
+      history.add(sample);
+    },
     close: () =>
       new Promise((resolve) => {
+        events.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

@@ -78,7 +78,7 @@ describe("the endpoint for Prometheus", () => {
         "text/plain; version=0.0.4; charset=utf-8",
         "",
       ]);
-      expect((await fetch(new URL("/", endpoint.url))).status).toBe(404);
+      expect((await fetch(new URL("/nope", endpoint.url))).status).toBe(404);
       expect((await fetch(endpoint.url, { method: "POST", body: "x" })).status).toBe(405);
       const { port } = new URL(endpoint.url);
       await expect(createPrometheusEndpoint({ port: Number(port) })).rejects.toMatchObject({

@@ -75,7 +75,11 @@ export function addMonitor(program: Command): void {
     .option("--csv <file>", "rows in the columns of hermes, in microseconds")
     .option("--parquet <file>", "all figures, in files that are always whole")
     .option("--jsonl <file>", "all figures, one JSON object per line")
-    .option("--listen <host:port>", "answer Prometheus there", listen)
+    .option(
+      "--listen <host:port>",
+      "answer Prometheus there, and people: a page of all servers that changes by itself",
+      listen,
+    )
     .option("--push <url>", "push to a Pushgateway")
     .addOption(time("--push-interval", "from one push to the next", 10_000, "10s"))
     .option(
@@ -169,7 +173,8 @@ async function openSinks(flags: Flags, terminal: Terminal, sinks: MonitorSink[])
     const endpoint = await createPrometheusEndpoint(flags.listen);
     sinks.push(endpoint);
     terminal.say("Prometheus", endpoint.url);
-    terminal.record({ type: "listening", url: endpoint.url });
+    terminal.say("page", endpoint.pageUrl);
+    terminal.record({ type: "listening", url: endpoint.url, page: endpoint.pageUrl });
     if (!["127.0.0.1", "localhost", "::1"].includes(flags.listen.host))
       terminal.warn(`listening on ${flags.listen.host}: whoever reaches this machine can read the figures`);
   }
