@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { FRAMES } from "../requests/frame-pool.ts";
 import { parseTimeout } from "./deadline.ts";
 import { decompress, ENCODINGS } from "./decompress.ts";
 import { MessageReader, MessageTooLarge } from "./message-reader.ts";
@@ -99,19 +100,26 @@ export class Call {
     this.#pump();
   }
 
-  /** Sends a message, which has its prefix. `false`: better wait for `drained`. */
+  /** Sends a message, which has its prefix, and is not the caller's any more. `false`: better wait for `drained`. */
   send(frame: Buffer): boolean {
     const stream = this.#stream;
     if (this.#over || !this.#open()) return true;
     if (!stream.headersSent) this.#begin();
-    return stream.write(frame) || stream.writableLength < CONGESTED_SIZE;
+    const goesOn = stream.write(frame, (error) => {
+      // Of a write that failed nobody knows who still holds its memory.
+      if (error == null) FRAMES.giveBack(frame);
+    });
+    return goesOn || stream.writableLength < CONGESTED_SIZE;
   }
 
-  /** Sends the only message, which has its prefix, and ends the call with OK. */
+  /** Sends the only message, as `send` does, and ends the call with OK. */
   answer(frame: Buffer): void {
     if (!this.#close()) return;
     this.#begin();
-    this.#stream.end(frame);
+    this.#stream.write(frame, (error) => {
+      if (error == null) FRAMES.giveBack(frame);
+    });
+    this.#stream.end();
   }
 
   /** Ends the call: with OK, if no other status is given. */

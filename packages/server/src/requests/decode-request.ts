@@ -1,6 +1,6 @@
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { Refusal } from "../refusal.ts";
 import type { ParameterValue } from "./request-parameters.ts";
+import { WIRE, WireReader } from "./wire-reader.ts";
 
 type Parameters = ReadonlyMap<string, ParameterValue>;
 
@@ -58,8 +58,12 @@ export function decodeInferRequest(bytes: Uint8Array): WireRequest {
   }
 }
 
+/** A tag whose field is a text, bytes or a message. */
+const delimited = (field: number): number => (field << 3) | WIRE.delimited;
+const varint = (field: number): number => (field << 3) | WIRE.varint;
+
 function decode(bytes: Uint8Array): WireRequest {
-  const reader = new BinaryReader(bytes);
+  const reader = new WireReader(bytes);
   let model = "";
   let version = "";
   let id = "";
@@ -67,94 +71,99 @@ function decode(bytes: Uint8Array): WireRequest {
   const inputs: WireInput[] = [];
   const outputs: WireOutput[] = [];
   const raw: Uint8Array[] = [];
-  for (let fields = 0; reader.pos < reader.len; fields++) {
-    const [field, type] = reader.tag();
-    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
-    if (type !== WireType.LengthDelimited || field < 1 || field > 7) {
-      reader.skip(type, field);
-      continue;
-    }
+  for (let fields = 0; reader.pos < reader.end; fields++) {
+    const tag = reader.tag();
+    checkFields(fields);
     if (inputs.length > MAX_TENSORS || outputs.length > MAX_TENSORS || raw.length > MAX_TENSORS)
       throw new RangeError(`it names more than ${MAX_TENSORS} tensors`);
-    if (field === 1) model = reader.string(true);
-    else if (field === 2) version = reader.string(true);
-    else if (field === 3) id = reader.string(true);
-    else if (field === 4) readParameter(reader.bytes(), parameters);
-    else if (field === 5) inputs.push(readInput(reader.bytes()));
-    else if (field === 6) outputs.push(readOutput(reader.bytes()));
-    else raw.push(reader.bytes());
+    if (tag === delimited(1)) model = reader.string();
+    else if (tag === delimited(2)) version = reader.string();
+    else if (tag === delimited(3)) id = reader.string();
+    else if (tag === delimited(4)) readParameter(reader, parameters);
+    else if (tag === delimited(5)) inputs.push(readInput(reader));
+    else if (tag === delimited(6)) outputs.push(readOutput(reader));
+    else if (tag === delimited(7)) raw.push(reader.bytes());
+    else reader.skip(tag);
   }
   return { model, version, id, parameters, inputs, outputs, raw };
 }
 
-function readInput(bytes: Uint8Array): WireInput {
-  const reader = new BinaryReader(bytes);
+function checkFields(count: number): void {
+  if (count > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
+}
+
+function readInput(reader: WireReader): WireInput {
+  const outer = reader.enter();
   let name = "";
   let datatype = "";
   let contents: Uint8Array | undefined;
   const shape: number[] = [];
   let parameters: Map<string, ParameterValue> | undefined;
-  for (let fields = 0; reader.pos < reader.len; fields++) {
-    const [field, type] = reader.tag();
-    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
-    if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
-    else if (field === 2 && type === WireType.LengthDelimited) datatype = reader.string(true);
-    else if (field === 3 && type === WireType.LengthDelimited) {
-      const end = reader.uint32() + reader.pos;
-      if (end > reader.len) throw new RangeError("its shape is cut short");
-      while (reader.pos < end && shape.length <= MAX_RANK) shape.push(Number(reader.int64()));
-    } else if (field === 3 && type === WireType.Varint) shape.push(Number(reader.int64()));
-    else if (field === 4 && type === WireType.LengthDelimited) {
+  for (let fields = 0; reader.pos < reader.end; fields++) {
+    const tag = reader.tag();
+    checkFields(fields);
+    if (tag === delimited(1)) name = reader.string();
+    else if (tag === delimited(2)) datatype = reader.string();
+    else if (tag === delimited(3)) {
+      const tensor = reader.enter();
+      while (reader.pos < reader.end && shape.length <= MAX_RANK) shape.push(reader.int64AsNumber());
+      reader.leave(tensor);
+    } else if (tag === varint(3)) shape.push(reader.int64AsNumber());
+    else if (tag === delimited(4)) {
       parameters ??= new Map();
-      readParameter(reader.bytes(), parameters);
-    } else if (field === 5 && type === WireType.LengthDelimited) contents = reader.bytes();
-    else reader.skip(type, field);
+      readParameter(reader, parameters);
+    } else if (tag === delimited(5)) contents = reader.bytes();
+    else reader.skip(tag);
     if (shape.length > MAX_RANK) throw new RangeError(`it has a tensor of more than ${MAX_RANK} dimensions`);
   }
+  reader.leave(outer);
   return { name, datatype, shape, contents, parameters: parameters ?? NO_PARAMETERS };
 }
 
-function readOutput(bytes: Uint8Array): WireOutput {
-  const reader = new BinaryReader(bytes);
+function readOutput(reader: WireReader): WireOutput {
+  const outer = reader.enter();
   let name = "";
   let parameters: Map<string, ParameterValue> | undefined;
-  for (let fields = 0; reader.pos < reader.len; fields++) {
-    const [field, type] = reader.tag();
-    if (fields > MAX_FIELDS) throw new RangeError(`it has more than ${MAX_FIELDS} fields`);
-    if (field === 1 && type === WireType.LengthDelimited) name = reader.string(true);
-    else if (field === 2 && type === WireType.LengthDelimited) {
+  for (let fields = 0; reader.pos < reader.end; fields++) {
+    const tag = reader.tag();
+    checkFields(fields);
+    if (tag === delimited(1)) name = reader.string();
+    else if (tag === delimited(2)) {
       parameters ??= new Map();
-      readParameter(reader.bytes(), parameters);
-    } else reader.skip(type, field);
+      readParameter(reader, parameters);
+    } else reader.skip(tag);
   }
+  reader.leave(outer);
   return { name, parameters: parameters ?? NO_PARAMETERS };
 }
 
-function readParameter(bytes: Uint8Array, into: Map<string, ParameterValue>): void {
-  const entry = new BinaryReader(bytes);
+function readParameter(reader: WireReader, into: Map<string, ParameterValue>): void {
+  const outer = reader.enter();
   let key = "";
   let value: ParameterValue | undefined;
-  while (entry.pos < entry.len) {
-    const [field, type] = entry.tag();
-    if (field === 1 && type === WireType.LengthDelimited) key = entry.string(true);
-    else if (field === 2 && type === WireType.LengthDelimited) value = readValue(entry.bytes());
-    else entry.skip(type, field);
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === delimited(1)) key = reader.string();
+    else if (tag === delimited(2)) value = readValue(reader);
+    else reader.skip(tag);
   }
+  reader.leave(outer);
   if (value !== undefined) into.set(key, value);
   if (into.size > MAX_PARAMETERS) throw new RangeError(`it has more than ${MAX_PARAMETERS} parameters`);
 }
 
-function readValue(bytes: Uint8Array): ParameterValue | undefined {
-  const reader = new BinaryReader(bytes);
+function readValue(reader: WireReader): ParameterValue | undefined {
+  const outer = reader.enter();
   let value: ParameterValue | undefined;
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (field === 1 && type === WireType.Varint) value = reader.bool();
-    else if (field === 2 && type === WireType.Varint) value = BigInt(reader.int64());
-    else if (field === 3 && type === WireType.LengthDelimited) value = reader.string(true);
-    else if (field === 4 && type === WireType.Bit64) value = reader.double();
-    else if (field === 5 && type === WireType.Varint) value = BigInt(reader.uint64());
-    else reader.skip(type, field);
+  while (reader.pos < reader.end) {
+    const tag = reader.tag();
+    if (tag === varint(1)) value = reader.bool();
+    else if (tag === varint(2)) value = reader.int64();
+    else if (tag === delimited(3)) value = reader.string();
+    else if (tag === ((4 << 3) | WIRE.bit64)) value = reader.double();
+    else if (tag === varint(5)) value = reader.uint64();
+    else reader.skip(tag);
   }
+  reader.leave(outer);
   return value;
 }

@@ -1,6 +1,7 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { SequencePlace } from "../scheduling/scheduler.ts";
 import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
+import { FRAMES } from "./frame-pool.ts";
 import { framed, PREFIX_SIZE, writePrefix } from "./message-prefix.ts";
 
 /**
@@ -37,7 +38,7 @@ export class ResponseEncoder {
       parts.push({ header, data: tensor.data });
     }
     const messageSize = streamed ? 1 + varintSize(size) + size : size;
-    const message = Buffer.allocUnsafe(PREFIX_SIZE + messageSize);
+    const message = FRAMES.take(PREFIX_SIZE + messageSize);
     writePrefix(message, messageSize);
     let at = PREFIX_SIZE;
     if (streamed) {
