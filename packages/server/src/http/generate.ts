@@ -1,16 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Core } from "../core.ts";
 import type { Model, ModelRequest } from "../models/model.ts";
-import type { ModelSpec, Port } from "../models/model-spec.ts";
-import { asRefusal, invalid, Refusal } from "../refusal.ts";
+import { asRefusal, Refusal } from "../refusal.ts";
 import { toldSequence } from "../requests/told-sequence.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
-import { elementCountOf } from "../tensors/datatypes.ts";
-import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
+import type { RawTensors } from "../tensors/raw-tensor.ts";
 import { readBody } from "./body.ts";
-import { fieldsOf, isFields, type Json, parseJson, textOf } from "./json-fields.ts";
-import { checkParameter } from "./json-parameters.ts";
-import { flatten, jsonOfTensor, tensorOfJson } from "./json-tensors.ts";
+import { parseGenerateRequest } from "./generate-request.ts";
+import { jsonOfTensor } from "./json-tensors.ts";
+import { isLong, jsonThread } from "./json-thread.ts";
 import { refuse, sendJson } from "./refuse.ts";
 import type { InferTarget } from "./requests.ts";
 
@@ -32,7 +30,10 @@ export async function serveGenerate(
   const { model: name, version, streaming } = target;
   const { spec } = core.registry.get(name, version);
   const body = await readBody(request, target.maxMessageSize);
-  const job = parseGenerateRequest(body.toString("utf8"), spec);
+  const { inputs, maxBatchSize } = spec;
+  const job: ModelRequest = isLong(body.byteLength)
+    ? await jsonThread.run({ kind: "generate", body, inputs, maxBatchSize })
+    : parseGenerateRequest(body.toString("utf8"), spec);
   const answers = streaming ? new EventStream(response) : new SingleAnswer(response);
   const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
   const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
@@ -112,36 +113,6 @@ class EventStream {
     if (!this.#response.headersSent && !this.#response.destroyed)
       this.#response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
   }
-}
-
-/** Members that name inputs are those; `id` is the request's; the rest are parameters. @throws Refusal */
-function parseGenerateRequest(text: string, spec: ModelSpec): ModelRequest {
-  const parsed = parseJson(text);
-  if (!isFields(parsed)) throw new Refusal("INTERNAL", "attempt to get members for non-object");
-  const inputs = new Map<string, RawTensor>();
-  let id = "";
-  for (const [key, value] of Object.entries(parsed)) {
-    const port = spec.inputs.get(key);
-    if (port !== undefined) inputs.set(key, tensorOf(port, spec.maxBatchSize > 0, value));
-    else if (key === "id") id = textOf(value, "id");
-    else if (key === "parameters")
-      for (const [name, parameter] of Object.entries(fieldsOf(value))) checkParameter(name, parameter);
-    else checkParameter(key, value);
-  }
-  return { id, inputs };
-}
-
-function tensorOf(port: Port, batched: boolean, value: Json): RawTensor {
-  const { name, datatype } = port;
-  const flat = flatten(value);
-  const data = tensorOfJson(name, datatype, flat);
-  const shape = port.shape.map((size, at) => (batched && at === 0 ? 1 : size));
-  const open = shape.indexOf(-1);
-  const known = elementCountOf(shape.filter((size) => size >= 0)) ?? 0;
-  if (open >= 0 && known > 0 && flat.length % known === 0) shape[open] = flat.length / known;
-  if (elementCountOf(shape) !== flat.length)
-    throw invalid(`The schema can not convert input '${name}' to tensor with proper shape`);
-  return { datatype, shape, data, movable: true };
 }
 
 function formatAnswer(

@@ -3,10 +3,12 @@ import type { Core } from "../core.ts";
 import { invalid, Refusal } from "../refusal.ts";
 import { toldSequence } from "../requests/told-sequence.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
+import type { RawTensors } from "../tensors/raw-tensor.ts";
 import { formatAnswer } from "./answer.ts";
 import { acceptedEncoding, pack, readBody } from "./body.ts";
-import { parseInferRequest } from "./infer.ts";
+import { type AnswerForm, type HttpInfer, parseInferRequest } from "./infer.ts";
 import { sequenceOf } from "./json-parameters.ts";
+import { isLong, jsonThread, type Written } from "./json-thread.ts";
 import { parseRawInput } from "./raw-input.ts";
 import { refuse } from "./refuse.ts";
 
@@ -48,7 +50,7 @@ export async function serveInfer(
   const { request: job, form } =
     header === 0
       ? { request: parseRawInput(spec, body), form: IN_BINARY }
-      : parseInferRequest(body, header, name, core.sharedMemory);
+      : await readInfer(core, body, header, name);
   const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
   const encoding = acceptedEncoding(request);
   const pending = core.run(named, (outcome, model) => {
@@ -57,10 +59,20 @@ export async function serveInfer(
       if (outcome instanceof Refusal) throw outcome;
       const sequence = toldSequence(model.platform, job.sequence);
       const of = { id: job.id, model: model.spec.name, version: model.spec.version };
-      const answer = formatAnswer(sequence === undefined ? of : { ...of, sequence }, outcome, form);
-      const parts = [Buffer.from(answer.json), ...answer.tensors];
-      const sizes = answer.tensors.length === 0 && header !== 0 ? {} : { [HEADER]: parts[0]?.byteLength };
-      send(response, Buffer.concat(parts), sizes, encoding);
+      const told = sequence === undefined ? of : { ...of, sequence };
+      const write = ({ json, tensors }: Written): void => {
+        const sizes = tensors.length === 0 && header !== 0 ? {} : { [HEADER]: json.byteLength };
+        send(response, Buffer.concat([json, ...tensors]), sizes, encoding);
+      };
+      if (isLong(jsonBytes(outcome, form)))
+        jsonThread
+          .run({ kind: "format", of: told, outputs: alone(outcome), form })
+          .then(write)
+          .catch((error: unknown) => refuse(response, error));
+      else {
+        const { json, tensors } = formatAnswer(told, outcome, form);
+        write({ json: Buffer.from(json), tensors });
+      }
     } catch (error) {
       refuse(response, error);
     }
@@ -68,6 +80,38 @@ export async function serveInfer(
   response.on("close", () => {
     if (!response.writableFinished) pending.abandon();
   });
+}
+
+/** A request, wherever it is read. @throws Refusal */
+async function readInfer(core: Core, body: Buffer, jsonSize: number, model: string): Promise<HttpInfer> {
+  if (!isLong(jsonSize)) return parseInferRequest(body, jsonSize, model, core.sharedMemory);
+  const { elsewhere, request, form } = await jsonThread.run({ kind: "infer", body, jsonSize, model });
+  if (elsewhere.size === 0) return { request, form };
+  const inputs = new Map(request.inputs);
+  for (const [name, { region, offset, byteSize }] of elsewhere) {
+    const tensor = inputs.get(name);
+    if (tensor !== undefined)
+      inputs.set(name, { ...tensor, data: core.sharedMemory.read(region, offset, byteSize) });
+  }
+  return { request: { ...request, inputs }, form };
+}
+
+/** Of a tensor that lies in the memory of a batch, all of that would be copied with it. */
+function alone(outputs: RawTensors): RawTensors {
+  return new Map(
+    [...outputs].map(([name, tensor]) => {
+      const whole = tensor.data.byteLength === tensor.data.buffer.byteLength;
+      return [name, whole ? tensor : { ...tensor, data: new Uint8Array(tensor.data) }];
+    }),
+  );
+}
+
+/** Bytes of outputs that are to be JSON. */
+function jsonBytes(outputs: RawTensors, form: AnswerForm): number {
+  let size = 0;
+  for (const [name, { data, elsewhere }] of outputs)
+    if (elsewhere !== true && !(form.byOutput.get(name) ?? form.binary)) size += data.byteLength;
+  return size;
 }
 
 /** Bytes of JSON at the beginning of a body; 0: none, the body is one input's bytes. @throws Refusal */
