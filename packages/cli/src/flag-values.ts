@@ -83,3 +83,11 @@ export const flagValue = {
     return value;
   },
 };
+
+/** `host:port`, or a port on 127.0.0.1. @throws what commander shows beside a flag */
+export function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:(.+):)?(\d+)$/.exec(text);
+  const host = (match?.[1] ?? "127.0.0.1").replace(/^\[|\]$/g, "");
+  if (match === null) throw new InvalidArgumentError("it must be host:port, like 127.0.0.1:9100");
+  return { host, port: flagValue.port(match[2] ?? "") };
+}

@@ -20,6 +20,7 @@ import { detectionRecord, type ResultPaths, writeResults } from "./results.ts";
 import { type RunEnd, reportFacts, summaryOf } from "./run-summary.ts";
 import { createServerNews, type ServerNews } from "./server-news.ts";
 import type { FileSettings } from "./settings-file.ts";
+import { tellLatencies } from "./tell-latencies.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface SearchRun {
@@ -89,7 +90,14 @@ export async function runSearch(options: SearchRunOptions): Promise<SearchRun> {
     signal,
     onEvent: news.event,
   });
+  let stopTelling: () => Promise<void> = async () => undefined;
   try {
+    stopTelling = await tellLatencies(
+      settings.listen,
+      `search of ${input.ifos.join(" ")}`,
+      detector.model,
+      terminal,
+    );
     const { sampleRate, strideSize } = detector.model.streaming;
     terminal.say(
       "model",
@@ -113,6 +121,7 @@ export async function runSearch(options: SearchRunOptions): Promise<SearchRun> {
     terminal.record({ type: "summary", ...summary });
     return { record, paths, end };
   } finally {
+    await stopTelling();
     await detector.close();
   }
 }

@@ -69,6 +69,10 @@ export function addSearchFlags(command: Command): Command {
         .choices(["hdf5", "arrow", "none"])
         .default(undefined, "hdf5"),
     )
+    .option(
+      "--listen <host:port>",
+      "tell there, while it runs, how long answers take: a page, and /metrics for Prometheus and monitor",
+    )
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors")
     .optionsGroup("Settings:")

@@ -4,6 +4,7 @@ import { extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StrainflowError } from "@strainflow/series";
 import { z } from "zod";
+import { parseListen } from "./flag-values.ts";
 import { settingsProblems } from "./settings-problems.ts";
 
 const positive = z.number().positive();
@@ -77,6 +78,8 @@ export interface FileSettings {
   readonly requireQuality?: readonly (string | number)[] | undefined;
   /** What a damaged chunk of a file is. Default error. */
   readonly damaged?: "error" | "gap" | undefined;
+  /** Where to tell, while it runs, how long servers' answers take: host:port. Default: nowhere. */
+  readonly listen?: string | undefined;
   /** How the output series is written. Default hdf5. */
   readonly series?: "none" | "hdf5" | "arrow" | undefined;
 }
@@ -158,6 +161,10 @@ const fields = z
     gpsEnd: z.number().describe("GPS seconds where to end."),
     requireQuality: z.array(z.union([z.string(), z.int()])).describe("Data-quality bits that must be set."),
     damaged: z.enum(["error", "gap"]).describe("What a damaged chunk of a file is. Default error."),
+    listen: z
+      .string()
+      .refine(isListen, "host:port, like 127.0.0.1:9101")
+      .describe("Where to tell, while it runs, how long servers' answers take: host:port. Default: nowhere."),
     series: z.enum(["none", "hdf5", "arrow"]).describe("How the output series is written. Default hdf5."),
   })
   .partial();
@@ -174,6 +181,15 @@ export function defineSettings(settings: FileSettings): FileSettings {
 /** The JSON schema of a settings file, for editors. */
 export function settingsSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(schema), title: "strainflow settings" };
+}
+
+function isListen(text: string): boolean {
+  try {
+    parseListen(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const NAMES = [

@@ -59,6 +59,7 @@ Examples:
   $ strainflow monitor triton-1 --once --json
 
 --csv has the columns of hermes' ServerMonitor. Files that are there are gone on with; none is written over.
+Beside the servers stand clients that tell of themselves: a search with --listen, watched as http://host:port/metrics.
 A server that is away is told, and asked again. Ctrl-C writes what is left, and ends with status 0 if any server
 has answered.`;
 
