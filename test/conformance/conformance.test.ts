@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { describeTriton } from "../support/real-triton.ts";
 import type { ServerName, Subject, Topic } from "./subject.ts";
 import { type Running, type SubjectOptions, startSubject } from "./subjects.ts";
+import { batches } from "./topics/batches.ts";
 import { control, controlRefused } from "./topics/control.ts";
 import { decoupledSteps } from "./topics/decoupled-steps.ts";
 import { generate } from "./topics/generate.ts";
@@ -24,6 +25,7 @@ import { values } from "./topics/values.ts";
 const OPEN: readonly Topic[] = [
   queries,
   values,
+  batches,
   refusals,
   streams,
   sequences,

@@ -1,13 +1,20 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { BATCHES } from "./batches.ts";
 import { DECOUPLED } from "./decoupled.ts";
 import { ITERATIVE } from "./iterative.ts";
 import { STATEFUL } from "./stateful.ts";
 import { STATELESS } from "./stateless.ts";
 import type { TwinModel } from "./twin-model.ts";
 
-export const TWINS: readonly TwinModel[] = [...STATELESS, ...STATEFUL, ...DECOUPLED, ...ITERATIVE];
+export const TWINS: readonly TwinModel[] = [
+  ...STATELESS,
+  ...STATEFUL,
+  ...DECOUPLED,
+  ...ITERATIVE,
+  ...BATCHES,
+];
 
 export interface TwinRepository {
   readonly path: string;
