@@ -45,7 +45,7 @@ export interface ServerOptions {
   readonly maxMessageSize?: number;
   /** Sequences that a model holds or has waiting, before no more are taken. Default 100 000. */
   readonly maxSequences?: number;
-  /** Open connections of HTTP, and of metrics; more are closed as they come. Default 10 000. */
+  /** Open connections of gRPC, of HTTP, and of metrics, each; more are closed as they come. Default 10 000. */
   readonly maxConnections?: number;
   /** Requests of one stream that wait for an answer, before no more are read from it. Default 1024. */
   readonly maxInFlight?: number;

@@ -252,8 +252,15 @@ describe("calls, byte by byte", () => {
   });
 
   it("that are cancelled are forgotten, and their connection serves on", async () => {
-    for (let i = 0; i < 20; i++) {
-      const stream = openCall(session, i % 2 === 0 ? MODEL_INFER : MODEL_STREAM_INFER);
+    const kinds: readonly (readonly [string, OutgoingHttpHeaders])[] = [
+      [MODEL_INFER, {}],
+      [MODEL_STREAM_INFER, {}],
+      [MODEL_INFER, { "content-type": "text/plain" }],
+      ["/no/method", { "grpc-timeout": "1m" }],
+    ];
+    for (let i = 0; i < 40; i++) {
+      const [path, headers] = kinds[i % kinds.length] ?? [MODEL_INFER, {}];
+      const stream = openCall(session, path, headers);
       stream.write(frame(small));
       if (i % 3 === 0) await new Promise((next) => setTimeout(next, 2));
       stream.close(8);

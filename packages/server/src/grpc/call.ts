@@ -27,7 +27,6 @@ const HEAD: OutgoingHttpHeaders = {
   ":status": 200,
   "content-type": CONTENT_TYPE,
   "grpc-accept-encoding": ENCODINGS,
-  "grpc-encoding": "identity",
 };
 /** Node adds a date otherwise, of which gRPC knows nothing. */
 const NO_DATE = { sendDate: false };
@@ -83,6 +82,7 @@ export class Call {
       this.#ended = true;
       this.#pump();
     });
+    if (handler.drained === undefined) return;
     stream.on("drain", () => {
       if (!this.#over) handler.drained?.();
     });
@@ -203,6 +203,7 @@ export class Call {
         this.#unpacked = undefined;
         this.#give(message, unpacked === undefined ? this.#reader.flag : 0);
       }
+      if (this.#ended && !this.#over && !this.#paused && !this.#unpacking) this.#conclude();
     } catch (error) {
       this.#fail(
         error instanceof MessageTooLarge
@@ -212,7 +213,6 @@ export class Call {
     } finally {
       this.#pumping = false;
     }
-    if (this.#ended && !this.#over && !this.#paused && !this.#unpacking) this.#conclude();
   }
 
   #give(message: Buffer, flag: number): void {

@@ -101,6 +101,39 @@ describe("connections", () => {
     await cut;
   });
 
+  it("whose calls are reset in the same breath as made, serve on", async () => {
+    let calls = 0;
+    const front = await listen({ host: "127.0.0.1", port: 0, maxConnections: 10 }, (stream) => {
+      calls += 1;
+      stream.respond({ ":status": 200 }, { endStream: true });
+      stream.resume();
+    });
+    open.push(() => front.close());
+    const http2Frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {
+      const head = Buffer.alloc(9);
+      head.writeUIntBE(payload.byteLength, 0, 3);
+      head[3] = type;
+      head[4] = flags;
+      head.writeUInt32BE(id, 5);
+      return Buffer.concat([head, payload]);
+    };
+    // POST / over http, of x, by HPACK's static table.
+    const headers = (id: number): Buffer => http2Frame(1, 4, id, Buffer.of(0x83, 0x84, 0x86, 1, 1, 0x78));
+    const reset = (id: number): Buffer => http2Frame(3, 0, id, Buffer.of(0, 0, 0, 8));
+    const socket = await connected(front.address);
+    const ids = Array.from({ length: 50 }, (_, i) => 2 * i + 1);
+    socket.write(
+      Buffer.concat([
+        Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        http2Frame(4, 0, 0, Buffer.alloc(0)),
+        ...ids.flatMap((id) => [headers(id), reset(id)]),
+        headers(101),
+      ]),
+    );
+    await expect.poll(() => calls).toBe(ids.length + 1);
+    expect(socket.destroyed).toBe(false);
+  });
+
   it("that speak HTTP/1 are closed", async () => {
     const front = await start();
     const socket = await connected(front.address);

@@ -55,7 +55,8 @@ export async function listen(
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     // Of what goes wrong with a stream one hears by its close.
     stream.on("error", ignore);
-    onStream(stream, headers);
+    // It may have been reset before we hear of it, and takes no answer then.
+    if (!stream.closed && !stream.destroyed) onStream(stream, headers);
   });
   const address = options.port === false ? "" : await bind(server, options.host, options.port);
   // A connection that cannot be taken (no more files) is its client's misfortune, and nobody else's.
