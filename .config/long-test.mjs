@@ -1,4 +1,4 @@
-// `npm run test:injections`, `npm run test:memory`, `npm run test:faults`, `npm run test:fuzz`: tests of `npm test`, at the length that their promises are made for.
+// `npm run test:injections`, `npm run test:memory`, `npm run test:faults`, `npm run test:fuzz`, `npm run test:soak`: tests of `npm test`, at the length that their promises are made for.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,7 @@ const LONG = {
   fuzz: { files: ["test/fuzz"], env: { STRAINFLOW_FUZZ_SHARDS: "10" }, needs: [prepareTriton] },
   injections: { files: ["test/injections.test.ts"], env: { STRAINFLOW_INJECTIONS: "500" } },
   memory: { files: ["test/memory.test.ts"], env: { STRAINFLOW_MEMORY_SECONDS: "16384" } },
+  soak: { files: ["test/soak.test.ts"], env: { STRAINFLOW_SOAK_SECONDS: "600" } },
 };
 
 const long = LONG[process.argv[2]];
