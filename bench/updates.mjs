@@ -1,7 +1,7 @@
 // Updates through the whole way to a server and back: the client, HTTP/2, and an ensemble of snapshotter and network,
 // with a network that costs next to nothing. Server and client are processes of their own on one machine. Held against
-// Triton's own Python client, which streams the same updates to the same server; and our two transports against each
-// other.
+// Triton's own Python client, which streams the same updates to the same server; and our own transports against
+// grpc-js.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -84,7 +84,17 @@ export async function measure() {
       const samples = python ? await measurePairs(PAIRS, ours, theirs) : await measureAlone(PAIRS, ours);
       const rates = pick(samples, "updatesPerSecond");
       const costs = pick(samples, "cpuMicroseconds");
-      const transports = await measurePairs(PAIRS, over("http2"), ours);
+      const others = [];
+      for (const transport of ["http2", "frames"])
+        others.push(
+          outcome({
+            name: `updates/${label}, client CPU over ${transport}`,
+            unit: "µs/update",
+            against: "over grpc-js",
+            samples: pick(await measurePairs(PAIRS, over(transport), ours), "cpuMicroseconds"),
+            cost: true,
+          }),
+        );
       lines.push(
         outcome({ name: `updates/${label}`, unit: "updates/s", against, samples: rates, ...absent }),
         outcome({
@@ -95,13 +105,7 @@ export async function measure() {
           cost: true,
           ...absent,
         }),
-        outcome({
-          name: `updates/${label}, client CPU over http2`,
-          unit: "µs/update",
-          against: "over grpc-js",
-          samples: pick(transports, "cpuMicroseconds"),
-          cost: true,
-        }),
+        ...others,
       );
     }
     return lines;

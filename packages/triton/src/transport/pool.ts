@@ -70,7 +70,7 @@ const PROXIES = ["grpc_proxy", "https_proxy", "http_proxy"];
 /** Proxies and channel options are known to grpc-js alone. */
 function unaryDefault(transport: TransportName, hasChannelOptions: boolean): TransportName {
   if (transport !== "grpc-js") return transport;
-  return hasChannelOptions || PROXIES.some((name) => process.env[name]) ? "grpc-js" : "http2";
+  return hasChannelOptions || PROXIES.some((name) => process.env[name]) ? "grpc-js" : "frames";
 }
 
 function oneOf(option: string, value: string, known: readonly string[]): void {

@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { createServer, type Server } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { selfSigned } from "../testing/certificate.ts";
 import { parseAddress } from "./address.ts";
@@ -34,6 +35,16 @@ function respond(stream: ServerHttp2Stream, body: Buffer, trailers: Record<strin
   stream.on("wantTrailers", () => stream.sendTrailers(trailers));
   stream.end(body);
 }
+
+it("frames go to no server that speaks TLS and another protocol", async () => {
+  const { cert, key } = selfSigned();
+  const server = createTlsServer({ cert, key, ALPNProtocols: ["http/1.1"] }, (socket) => socket.resume());
+  server.on("tlsClientError", () => undefined);
+  const address = parseAddress(`grpcs://127.0.0.1:${await portOf(server)}`);
+  const pool = createTransportPool(address, 1, { transport: "frames", rootCertificates: Buffer.from(cert) });
+  cleanups.push(() => server.close(), pool.close);
+  await expect(pool.next().ready(200)).rejects.toMatchObject({ tag: "server-unavailable" });
+});
 
 describe.each(TRANSPORTS)("over %s,", (transport) => {
   /** A peer of raw HTTP/2, which answers every stream as it is told. */

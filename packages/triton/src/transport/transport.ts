@@ -54,22 +54,30 @@ export interface TransportOptions extends CredentialOptions {
    * What carries gRPC's streams.
    *
    * Default "grpc-js", `@grpc/grpc-js`: years of other people's networks are in how it takes GOAWAY, keepalive,
-   * deadlines, TLS and HTTP proxies. "http2", our own on Node's HTTP/2, passes the same tests and has not met those
-   * networks; it knows no proxies and no keepalive. What it gains is CPU time of the client, for two copies
-   * and several promises less per message: 104 µs per update instead of 146 at 1 KB, 163 instead of 360 at 64 KB, 854
-   * instead of 1957 at 1 MiB (`npm run bench:updates`, medians of five pairs on one machine).
+   * deadlines, TLS and HTTP proxies. "frames", our own HTTP/2 right on the socket, and "http2", our own gRPC on Node's
+   * HTTP/2, pass the same tests (kills, resets, black holes, a real Triton) and have not met those networks; they know no
+   * proxies and no keepalive.
+   *
+   * What "frames" gains is CPU time of the client: an update is one write and one copy. On one real Triton, by turns,
+   * answers of 16 KiB (`npm run bench:peers`; medians of two or three rounds, two busy cores), µs per update:
+   *
+   * | update, in flight | "frames" | "http2" | perf_analyzer (C++) | hermes 0.3.1 |
+   * |---|---|---|---|---|
+   * | 1 KB, 1 | 112 | 191 | 113 | 445 |
+   * | 64 KB, 8 | 100 | 165 | 139 | 397 |
+   * | 1 MiB, 8 | 469 | 504 | 510 | 1428 |
+   *
+   * "frames" with a listener that borrows answers (see `TritonListener`); without, 40 µs more at 1 KB.
    */
   readonly transport?: TransportName;
   /**
    * What carries single calls.
    *
-   * Default "http2", because grpc-js pays for each call what a stream pays once. Against one Triton 2.51, requests of
-   * 1 KB one after the other cost the client 880 to 1150 µs of CPU each by grpc-js (180 to 460 a second in three runs),
-   * 445 to 615 by "http2" (650 to 1200 a second), 430 to 475 over HTTP by undici (two runs: 960 to 1010 a second), and
-   * 225 to 335 by Python's tritonclient (two runs: 490 to 1200 a second). Others were busy on the two cores meanwhile:
-   * the order is to be trusted, the rates are not. Where a proxy is set in the environment
-   * (`grpc_proxy`, `https_proxy`, `http_proxy`), or `channelOptions` are given, the default is "grpc-js", which knows
-   * them.
+   * Default "frames", because the others pay for each call what a stream pays once. Against one Triton 2.51, requests of
+   * 16 KiB one after the other cost the client 207 and 285 µs of CPU each by "frames", 373 and 440 by "http2", 502 and
+   * 540 by grpc-js (two runs by turns; others were busy on the two cores meanwhile: the order is to be trusted). Where a
+   * proxy is set in the environment (`grpc_proxy`, `https_proxy`, `http_proxy`), or `channelOptions` are given, the
+   * default is "grpc-js", which knows them. Where `transport` is one of the others, the default is the same.
    */
   readonly unaryTransport?: TransportName;
   /**
