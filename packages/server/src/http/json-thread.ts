@@ -57,8 +57,8 @@ export function isLong(byteSize: number): boolean {
   return byteSize > SHORT;
 }
 
-/** What the values of a long text may take; a request of 100 MB of small lists takes more, and is refused. */
-const HEAP_MB = 1024;
+/** What the values of a long text may take; a request of 50 MB of small lists takes more, and is refused. */
+const HEAP_MB = 512;
 
 /** A thread that nobody has asked for so long goes, with its memory, in milliseconds. */
 const IDLE_MS = 5000;
