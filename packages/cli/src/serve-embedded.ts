@@ -4,9 +4,16 @@ import type { LaunchOptions } from "@strainflow/launch";
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "./flag-values.ts";
+import {
+  addLimitFlags,
+  checkLimitFlags,
+  LIMIT_FLAGS,
+  type LimitFlags,
+  limitOptionsOf,
+} from "./serve-limits.ts";
 
 /** What only our own server takes. */
-export interface EmbeddedFlags {
+export interface EmbeddedFlags extends LimitFlags {
   readonly workers?: number;
   readonly insecure?: boolean;
   readonly metricsPort?: number;
@@ -41,10 +48,11 @@ export const EMBEDDED_FLAGS: readonly (readonly [keyof EmbeddedFlags, string])[]
   ["pushTo", "--push-to"],
   ["pushInterval", "--push-interval"],
   ["handOver", "--hand-over"],
+  ...LIMIT_FLAGS,
 ];
 
 export function addEmbeddedFlags(command: Command): Command {
-  return command
+  return addLimitFlags(command)
     .addOption(
       new Option(
         "--model-control <mode>",
@@ -88,6 +96,7 @@ export function checkEmbeddedFlags(flags: EmbeddedFlags): void {
     "--tls-cert and --tls-key",
   );
   need(flags.pushInterval !== undefined && flags.pushTo === undefined, "--push-interval", "--push-to");
+  checkLimitFlags(flags);
 }
 
 /** Clients must show who they are. */
@@ -136,5 +145,6 @@ export function embeddedOptionsOf(flags: EmbeddedFlags): EmbeddedOptions {
     ...(logFormat === undefined ? {} : { logForm: logFormat }),
     ...(url === undefined ? {} : { pushMetrics: { url, ...interval } }),
     ...(handOver === undefined ? {} : { handOver }),
+    ...limitOptionsOf(flags),
   };
 }

@@ -19,6 +19,8 @@ export interface ServeHandlerFlags extends HandlerFlags {
   readonly host: string;
   readonly httpPort: number;
   readonly workers?: number;
+  readonly processes?: number;
+  readonly maxConnections?: number;
   readonly insecure?: boolean;
 }
 
@@ -66,6 +68,8 @@ export async function runHandler(
     port: flags.httpPort,
     log: (line) => terminal.warn(line),
     ...(flags.workers === undefined ? {} : { workers: flags.workers }),
+    ...(flags.processes === undefined ? {} : { processes: flags.processes }),
+    ...(flags.maxConnections === undefined ? {} : { maxConnections: flags.maxConnections }),
     ...(flags.batchMax === undefined ? {} : { maxBatchSize: flags.batchMax }),
     ...(flags.batchWait === undefined ? {} : { maxQueueMs: flags.batchWait }),
     ...(flags.insecure === true ? { insecure: true } : {}),

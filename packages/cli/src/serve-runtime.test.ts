@@ -31,6 +31,33 @@ describe("the flags of a runtime", () => {
   it("are what launch takes", () => {
     expect(options()).toEqual({ runtime: "embedded", repository: "models" });
     expect(options("--workers", "3")).toEqual({ runtime: "embedded", repository: "models", workers: 3 });
+    const limits =
+      "--processes 2 --max-sequences 9 --max-connections 8 --max-message 1.5 --max-in-flight 7 --response-cache 2";
+    const rates = "--rate-limit --rate-resource GPU=2 --rate-resource disk=0 --shared-memory-prefix /mine";
+    const traces =
+      "--trace-file t.json --trace-otlp http://c:4318 --trace-level timestamps --trace-level TENSORS";
+    const more = "--trace-rate 1 --trace-count -1 --trace-frequency 10";
+    expect(options(...`${limits} ${rates} ${traces} ${more}`.split(" "))).toEqual({
+      runtime: "embedded",
+      repository: "models",
+      processes: 2,
+      maxSequences: 9,
+      maxConnections: 8,
+      maxMessageSize: 1.5 * 2 ** 20,
+      maxInFlight: 7,
+      responseCacheSize: 2 * 2 ** 20,
+      rateLimit: "execution_count",
+      rateLimitResources: { GPU: 2, disk: 0 },
+      sharedMemoryPrefix: "/mine",
+      trace: {
+        file: join(process.cwd(), "t.json"),
+        otlp: "http://c:4318",
+        levels: ["TIMESTAMPS", "TENSORS"],
+        rate: 1,
+        count: -1,
+        logFrequency: 10,
+      },
+    });
     expect(options("--runtime", "triton", "--python", ".venv", "--gpus", "0,2", "--no-metrics")).toEqual({
       runtime: "triton",
       repository: "models",
@@ -95,6 +122,10 @@ describe("the flags of a runtime", () => {
     [["--gpus", "1"], "--gpus is for --runtime triton or apptainer or docker; this is embedded"],
     [["--runtime", "triton", "--workers", "2"], "--workers is for --runtime embedded"],
     [["--runtime", "triton", "--image", "a"], "--image is for --runtime apptainer or docker"],
+    [["--runtime", "triton", "--processes", "2"], "--processes is for --runtime embedded; this is triton"],
+    [["--rate-resource", "GPU=1"], "--rate-resource needs --rate-limit"],
+    [["--trace-rate", "1"], "--trace-rate needs --trace-file or --trace-otlp"],
+    [["--trace-otlp", "http://c:4318", "--trace-frequency", "1"], "--trace-frequency needs --trace-file"],
     [["--runtime", "docker", "--image", "a", "--python", "b"], "--python is for --runtime triton"],
     [["--runtime", "apptainer"], "needs --image: docker://nvcr.io"],
     [["--runtime", "docker"], "needs --image: nvcr.io"],

@@ -81,7 +81,11 @@ export function addRuntimeFlags(command: Command): Command {
         .choices(["embedded", ...TRITONS])
         .default("embedded"),
     )
-    .option("--workers <n>", "embedded: threads that run models (default: one per core)", flagValue.whole(1))
+    .option(
+      "--workers <n>",
+      "embedded: threads that run models, of each process (default: one per core, shared by the processes)",
+      flagValue.whole(1),
+    )
     .option(
       "--executable <program>",
       "triton: the server (default: STRAINFLOW_TRITON, then tritonserver on the PATH, then in /opt/tritonserver/bin); in a container: its name there",

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { pushMetrics } from "./push-metrics.ts";
 
-const server = { url: "http://127.0.0.1:8081", metrics: () => "up 1\n", close: async () => undefined };
+const server = { url: "http://127.0.0.1:8081", metrics: async () => "up 1\n", close: async () => undefined };
 let stop: () => void = () => undefined;
 afterEach(() => stop());
 

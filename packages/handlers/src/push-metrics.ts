@@ -49,7 +49,7 @@ export function pushMetrics(
       const response = await fetch(target, {
         method: "PUT",
         headers: { "content-type": METRICS_TYPE },
-        body: server.metrics(),
+        body: await server.metrics(),
         signal: AbortSignal.timeout(PUSH_MS),
       });
       const said = await response.text();

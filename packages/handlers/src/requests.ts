@@ -12,11 +12,29 @@ export interface Requests {
   drain(): void;
 }
 
+/** What is told of the server as a whole, also where it is several processes. */
+export interface Whole {
+  /** The page of metrics. */
+  metrics(): string | Promise<string>;
+  /** Workers that have their handler, and how many there are to be. */
+  workers(): WorkerCount | Promise<WorkerCount>;
+}
+
+export interface WorkerCount {
+  readonly ready: number;
+  readonly wanted: number;
+}
+
 const encoder = new TextEncoder();
 
 /** What is done with each HTTP request: little, for it is done on the thread that speaks to all clients. */
-export function createRequests(pool: WorkerPool, figures: ServerFigures, options: CheckedOptions): Requests {
-  const { maxBodyBytes, maxRequests, maxPendingBytes, workers } = options;
+export function createRequests(
+  pool: WorkerPool,
+  figures: ServerFigures,
+  options: CheckedOptions,
+  whole: Whole,
+): Requests {
+  const { maxBodyBytes, maxRequests, maxPendingBytes } = options;
   const admitted = bearerCheck(options.token);
   let draining = false;
   let pendingBytes = 0;
@@ -31,6 +49,15 @@ export function createRequests(pool: WorkerPool, figures: ServerFigures, options
       ...(status === 503 ? { "retry-after": "1" } : {}),
     });
     response.end(head ? undefined : body);
+  }
+
+  async function tell(path: "/metrics" | "/health"): Promise<Reply> {
+    if (path === "/metrics")
+      return { status: 200, contentType: METRICS_TYPE, body: encoder.encode(await whole.metrics()) };
+    const count = await whole.workers();
+    const status = draining || count.ready === 0 ? 503 : 200;
+    const body = encoder.encode(JSON.stringify({ ready: status === 200, workers: count }));
+    return { status, contentType: "application/json", body };
   }
 
   /** What is left of the body is not worth its time. */
@@ -112,19 +139,12 @@ export function createRequests(pool: WorkerPool, figures: ServerFigures, options
     request.resume();
     const reads = method === "GET" || method === "HEAD";
     const head = method === "HEAD";
-    if (path === "/metrics" && reads)
-      return answer(
-        response,
-        { status: 200, contentType: METRICS_TYPE, body: encoder.encode(figures.text()) },
-        head,
+    if ((path === "/metrics" || path === "/health") && reads) {
+      tell(path).then(
+        (reply) => answer(response, reply, head),
+        () => answer(response, errorReply(503, "overloaded", "the other processes do not answer"), head),
       );
-    if (path === "/health" && reads) {
-      const ready = pool.ready;
-      const status = draining || ready === 0 ? 503 : 200;
-      const body = encoder.encode(
-        JSON.stringify({ ready: status === 200, workers: { ready, wanted: workers } }),
-      );
-      return answer(response, { status, contentType: "application/json", body }, head);
+      return;
     }
     const known = ["/", "/metrics", "/health"].includes(path);
     if (known) response.setHeader("allow", path === "/" ? "POST" : "GET, HEAD");

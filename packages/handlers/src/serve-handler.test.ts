@@ -119,7 +119,7 @@ describe("a served handler", () => {
     const all = await client.postMany(Array.from({ length: 40 }, (_, i) => [i]));
     expect(all.flatMap(told)).toEqual(Array.from({ length: 40 }, (_, i) => 2 * i));
     expect(lines).toHaveLength(1);
-    expect(metrics()).toMatch(/workers_lost_total\{worker="[01]"\} 1\n/);
+    expect(await metrics()).toMatch(/workers_lost_total\{worker="[01]"\} 1\n/);
   });
 
   test("ends a worker that loops, and goes on with another", async () => {

@@ -1,18 +1,16 @@
-import { createServer, type Server } from "node:http";
-import { resolve } from "node:path";
+import type { Server } from "node:http";
 import { StrainflowError } from "@strainflow/series";
 import { checkExposure } from "./bearer.ts";
-import { createRequests } from "./requests.ts";
-import { checkOptions, type ServeHandlerOptions } from "./serve-options.ts";
-import { ServerFigures } from "./server-figures.ts";
-import { WorkerPool } from "./worker-pool.ts";
+import { type CheckedOptions, checkOptions, type ServeHandlerOptions } from "./serve-options.ts";
+import { serveProcesses } from "./serve-processes.ts";
+import { startHandler } from "./start-handler.ts";
 
 /** A handler that is served. */
 export interface HandlerServer {
   /** `http://host:port` */
   readonly url: string;
-  /** What `/metrics` tells, in Prometheus' text format. */
-  metrics(): string;
+  /** What `/metrics` tells, in Prometheus' text format; of several processes their sums. */
+  metrics(): Promise<string>;
   /**
    * Takes no more requests, answers those under way, and ends.
    *
@@ -22,9 +20,6 @@ export interface HandlerServer {
 }
 
 const DRAIN_MS = 5000;
-/** How long a client may take over the head of a request, and over all of it: who sends a byte at a time is cut off. */
-const HEAD_MS = 10_000;
-const BODY_MS = 30_000;
 
 /**
  * Serves a handler over HTTP: `POST /` takes items, `GET /health` says whether it is ready, `GET /metrics` is for
@@ -34,44 +29,31 @@ const BODY_MS = 30_000;
  */
 export async function serveHandler(options: ServeHandlerOptions): Promise<HandlerServer> {
   const checked = checkOptions(options);
-  const { host, port, path, token, insecure, workers } = checked;
+  const { host, token, insecure, processes } = checked;
   checkExposure(host, token, insecure);
-  const { maxBatchSize, maxQueueMs, stageTimeoutMs, maxItems } = checked;
-  const pool = await WorkerPool.start({
-    workers,
-    requestTimeoutMs: checked.requestTimeoutMs,
-    loadTimeoutMs: checked.loadTimeoutMs,
-    maxHeapMiB: checked.maxHeapMiB,
-    log: checked.log,
-    settings: { path: resolve(path), maxBatchSize, maxQueueMs, stageTimeoutMs, maxItems },
-  });
+  const served = processes === 1 ? await serveAlone(checked) : await serveProcesses(checked);
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${served.port}`,
+    metrics: async () => served.metrics(),
+    close: (drainMs = DRAIN_MS) => (closing ??= served.close(drainMs)),
+  };
+}
+
+/** A handler behind a port. */
+export interface Served {
+  readonly port: number;
+  metrics(): string | Promise<string>;
+  close(drainMs: number): Promise<void>;
+}
+
+/** In this process. */
+async function serveAlone(checked: CheckedOptions): Promise<Served> {
+  const { server, metrics, close } = await startHandler(checked);
   try {
-    const figures = new ServerFigures(pool);
-    const requests = createRequests(pool, figures, checked);
-    const server = createServer(
-      { requestTimeout: BODY_MS, headersTimeout: HEAD_MS, connectionsCheckingInterval: 1000 },
-      requests.listener,
-    );
-    server.maxConnections = checked.maxConnections;
-    const bound = await listen(server, host, port);
-    let closing: Promise<void> | undefined;
-    const close = async (drainMs: number): Promise<void> => {
-      requests.drain();
-      const closed = new Promise((done) => server.close(done));
-      await pool.close(drainMs);
-      // The last answers are on their way.
-      const late = setTimeout(() => server.closeAllConnections(), 500);
-      server.closeIdleConnections();
-      await closed;
-      clearTimeout(late);
-    };
-    return {
-      url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
-      metrics: () => figures.text(),
-      close: (drainMs = DRAIN_MS) => (closing ??= close(drainMs)),
-    };
+    return { port: await listen(server, checked.host, checked.port), metrics: () => metrics(), close };
   } catch (error) {
-    await pool.close(0);
+    await close(0);
     throw error;
   }
 }

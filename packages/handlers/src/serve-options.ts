@@ -8,7 +8,15 @@ export interface ServeHandlerOptions {
   readonly host?: string;
   /** Default 8081, as in Virtex's examples; 0 takes a free one. */
   readonly port?: number;
-  /** Worker threads. Default: as many as cores, less one for the thread that speaks to clients. */
+  /**
+   * Processes behind the port; connections go to them by turns. Default 1: this one. One thread of each speaks to clients,
+   * so that more pay where that thread, and not the handler, is what is busy.
+   */
+  readonly processes?: number;
+  /**
+   * Worker threads, of each process. Default: as many as cores, less one for the thread that speaks to clients, shared by
+   * the processes.
+   */
   readonly workers?: number;
   /** Most messages of a batch. Default 512, as Virtex has it. */
   readonly maxBatchSize?: number;
@@ -53,11 +61,13 @@ export type CheckedOptions = Required<Omit<ServeHandlerOptions, "token">> & {
 /** With defaults. @throws `invalid-option` */
 export function checkOptions(options: ServeHandlerOptions): CheckedOptions {
   const stageTimeoutMs = options.stageTimeoutMs ?? 10_000;
+  const processes = options.processes ?? 1;
   const checked: CheckedOptions = {
+    processes,
     path: options.path,
     host: options.host ?? "127.0.0.1",
     port: options.port ?? 8081,
-    workers: options.workers ?? Math.max(1, availableParallelism() - 1),
+    workers: options.workers ?? Math.max(1, Math.floor((availableParallelism() - 1) / processes)),
     maxBatchSize: options.maxBatchSize ?? 512,
     maxQueueMs: options.maxQueueMs ?? 0,
     stageTimeoutMs,
@@ -73,7 +83,14 @@ export function checkOptions(options: ServeHandlerOptions): CheckedOptions {
     insecure: options.insecure ?? false,
     log: options.log ?? (() => undefined),
   };
-  const counts = ["workers", "maxBatchSize", "stageTimeoutMs", "requestTimeoutMs", "loadTimeoutMs"] as const;
+  const counts = [
+    "processes",
+    "workers",
+    "maxBatchSize",
+    "stageTimeoutMs",
+    "requestTimeoutMs",
+    "loadTimeoutMs",
+  ] as const;
   const limits = ["maxBodyBytes", "maxItems", "maxRequests", "maxPendingBytes", "maxConnections"] as const;
   for (const name of [...counts, ...limits, "maxHeapMiB"] as const)
     if (!Number.isSafeInteger(checked[name]) || checked[name] < 1 || checked[name] >= 2 ** 31)

@@ -26,10 +26,12 @@ export class ServerFigures {
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
   }
 
-  text(): string {
+  /** `process`: this one's number, where there are several. */
+  text(process?: number): string {
+    const own = process === undefined ? {} : { process: String(process) };
     const workers = this.#pool.figures;
     const perWorker = (value: (worker: (typeof workers)[number]) => number): WrittenValue[] =>
-      workers.map((worker, i) => ({ labels: { worker: String(i) }, value: value(worker) }));
+      workers.map((worker, i) => ({ labels: { ...own, worker: String(i) }, value: value(worker) }));
     const families: WrittenFamily[] = [
       {
         name: "strainflow_handler_requests_total",
@@ -72,7 +74,7 @@ export class ServerFigures {
         type: "histogram",
         help: "Messages in a batch",
         values: workers.flatMap(({ figures }, i) =>
-          histogramValues(figures.batchSize, { worker: String(i) }),
+          histogramValues(figures.batchSize, { ...own, worker: String(i) }),
         ),
       },
       {
@@ -81,7 +83,7 @@ export class ServerFigures {
         help: "How long a batch was in each stage; in the queue, its first message",
         values: workers.flatMap(({ figures }, i) =>
           [...figures.stages].flatMap(([stage, histogram]) =>
-            histogramValues(histogram, { worker: String(i), stage }),
+            histogramValues(histogram, { ...own, worker: String(i), stage }),
           ),
         ),
       },

@@ -40,10 +40,12 @@ const EXAMPLE = `
 Examples:
   $ strainflow serve                              # the built-in detector
   $ strainflow serve --repository models --workers 4
+  $ strainflow serve --repository models --processes 4 --trace-otlp http://127.0.0.1:4318 --trace-level timestamps
   $ strainflow serve --repository models --runtime triton --python .venv --gpus 0
   $ strainflow serve --repository models --runtime apptainer --image tritonserver-24.10.sif
   $ strainflow serve --repository s3://bucket/models --runtime docker --image nvcr.io/nvidia/tritonserver:24.10-py3
   $ strainflow serve --handler score.ts --workers 4 --http-port 8081
+  $ strainflow serve --handler score.ts --processes 2 --workers 1
   $ strainflow replay strain/*.hdf5 --server grpc://127.0.0.1:8001
 
 Ctrl-C lets open streams go on for up to 2 s, answers what is under way, and ends; a Triton takes what time it needs,

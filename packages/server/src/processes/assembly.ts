@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { countersOf, sumMetrics } from "@strainflow/processes";
 import { type ModelStatistics, ModelStatisticsResponseSchema } from "@strainflow/proto";
 import { Refusal } from "../refusal.ts";
 import type { Command } from "./commands.ts";
@@ -11,8 +12,10 @@ import {
   type ToServerFront,
   type ToServerProcess,
 } from "./questions.ts";
-import { countersOf, sumMetrics } from "./sum-metrics.ts";
 import { sumStatistics } from "./sum-statistics.ts";
+
+/** What a page tells of the machine, and not of a process. */
+const MACHINE = /^nv_cpu_/;
 
 type Ask = (question: ToServerProcess) => Promise<unknown>;
 
@@ -82,7 +85,7 @@ export class Assembly {
   async metrics(restarts: readonly number[]): Promise<string> {
     const counts = await this.#counts();
     const pages = [...counts.map(([, { metrics }]) => metrics), this.#past.metrics];
-    return sumMetrics(pages) + processMetrics(counts, restarts);
+    return sumMetrics(pages, MACHINE) + processMetrics(counts, restarts);
   }
 
   /** Those that are lost meanwhile have no answer. */

@@ -1,5 +1,5 @@
+import { valuesOf } from "@strainflow/processes";
 import type { Counts } from "./questions.ts";
-import { valuesOf } from "./sum-metrics.ts";
 
 /** By the name on a process's own page: what is told of each process, by model. */
 const PER_MODEL = [
