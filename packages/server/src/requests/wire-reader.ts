@@ -112,7 +112,7 @@ export class WireReader {
   }
 
   /** Passes over what stands behind a tag. */
-  skip(tag: number, depth = MAX_DEPTH): void {
+  skip(tag: number, depth: number = MAX_DEPTH): void {
     const type = tag & 7;
     if (type === WIRE.varint) this.#varint();
     else if (type === WIRE.bit64) this.#take(8);
