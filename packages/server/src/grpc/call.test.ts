@@ -277,7 +277,8 @@ describe("calls, byte by byte", () => {
     const before = await ran();
     const stream = openCall(session, MODEL_STREAM_INFER);
     const count = 150;
-    for (let id = 0; id < count; id++) stream.write(frame(doubling(new Float32Array(2 ** 14), String(id))));
+    for (let id = 0; id < count; id++)
+      stream.write(frame(doubling(new Float32Array(2 ** 14).fill(id), String(id))));
     stream.end();
     await once(stream, "response");
     let last = -1;
@@ -289,6 +290,11 @@ describe("calls, byte by byte", () => {
     expect(last - before).toBeLessThan(100);
     const end = await ended(stream);
     expect(streamedIds(end)).toEqual(Array.from({ length: count }, (_, id) => String(id)));
+    // Answers lie in memory that was used before: none of them has a number of another one.
+    for (const [id, message] of end.messages.entries()) {
+      const { inferResponse } = fromBinary(ModelStreamInferResponseSchema, message);
+      expect(new Set(floats(inferResponse))).toEqual(new Set([2 * id]));
+    }
     client.close();
   });
 });
