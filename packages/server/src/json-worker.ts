@@ -5,6 +5,7 @@ import { parentPort } from "node:worker_threads";
 import { formatAnswer } from "./http/answer.ts";
 import { parseGenerateRequest } from "./http/generate-request.ts";
 import { parseInferRequest } from "./http/infer.ts";
+import { checkAnswer, checkCost } from "./http/json-cost.ts";
 import type { FromJsonThread, JsonTask, ToJsonThread } from "./http/json-thread.ts";
 import { asRefusal } from "./refusal.ts";
 import type { SharedPlace } from "./tensors/shared-tensors.ts";
@@ -29,6 +30,7 @@ function run(task: JsonTask): Result {
   switch (task.kind) {
     case "infer": {
       const { body, jsonSize, model } = task;
+      checkCost(body.subarray(0, jsonSize));
       const marks = new Map<Uint8Array, SharedPlace>();
       const shared = {
         read(region: string, offset: number, byteSize: number): Uint8Array {
@@ -46,8 +48,10 @@ function run(task: JsonTask): Result {
       return { ...read, elsewhere };
     }
     case "generate":
+      checkCost(task.body);
       return parseGenerateRequest(asBuffer(task.body).toString("utf8"), task);
     case "format": {
+      checkAnswer(task.outputs, task.form);
       const { json, tensors } = formatAnswer(task.of, task.outputs, task.form);
       return { json: Buffer.from(json), tensors };
     }

@@ -70,6 +70,12 @@ output [ { name: "x" data_type: TYPE_FP32 dims: [-1] }, { name: "s" data_type: T
 
   it.each([
     ["no JSON", `{"inputs":${"[".repeat(200_000)}`, 500, /^failed to parse the request JSON buffer/],
+    [
+      "far more values than text",
+      `{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[${"[1],".repeat(5_000_000)}1]}]}`,
+      400,
+      /take more memory than there is for them/,
+    ],
     ["no inputs", JSON.stringify({ pad: "p".repeat(100_000) }), 500, /inputs/],
     [
       "an output that there is not",

@@ -9,7 +9,7 @@ import type { AnswerForm, HttpInfer } from "./infer.ts";
 
 /*
  * A megabyte of JSON takes up to a quarter of a second to read, and its values many times its memory: what is long is read
- * and written in a thread of its own, so that nobody else waits for it, and too much of it is the death of that thread only.
+ * and written in a thread of its own, so that nobody else waits for it.
  */
 
 export type JsonTask =
@@ -57,8 +57,8 @@ export function isLong(byteSize: number): boolean {
   return byteSize > SHORT;
 }
 
-/** What the values of a long text may take; a request of 50 MB of small lists takes more, and is refused. */
-const HEAP_MB = 512;
+/** Far above what `checkCost` lets through: a thread that reaches it takes the process with it. */
+const HEAP_MB = 4096;
 
 /** A thread that nobody has asked for so long goes, with its memory, in milliseconds. */
 const IDLE_MS = 5000;
