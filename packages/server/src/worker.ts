@@ -8,6 +8,7 @@ import { type ComputeModel, fromOrt, toOrt } from "./backends/compute-model.ts";
 import { createNativeAggregator } from "./backends/native-aggregator.ts";
 import { createNativeSnapshotter } from "./backends/native-snapshotter.ts";
 import { loadOnnxModel } from "./backends/onnx-model.ts";
+import { Outbox } from "./backends/outbox.ts";
 import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./backends/worker-messages.ts";
 import { nowNs } from "./scheduling/monotonic.ts";
 
@@ -15,14 +16,28 @@ const port = parentPort;
 if (port === null) throw new Error(`worker.js is a worker thread's entry (thread ${threadId})`);
 
 const models = new Map<number, ComputeModel>();
+const outbox = new Outbox<FromWorker>((messages, transfer) => port.postMessage(messages, transfer));
+/** Models whose last run was short: answers may wait for the end of another such run, to leave together. */
+const quick = new Set<number>();
+const QUICK_NS = 100_000;
+const MOST_WAITING = 8;
+let waiting = 0;
 let queue = Promise.resolve();
 
-port.on("message", (message: ToWorker) => {
-  queue = queue.then(() => handle(message));
+port.on("message", (messages: readonly ToWorker[]) => {
+  waiting += messages.length;
+  for (const message of messages)
+    queue = queue
+      .then(() => handle(message))
+      .then(() => {
+        waiting -= 1;
+        if (waiting === 0 || message.type !== "run") outbox.flush();
+      });
 });
 
 function answer(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
-  port?.postMessage(message, transfer);
+  outbox.put(message, transfer);
+  if (outbox.size >= MOST_WAITING) outbox.flush();
 }
 
 async function handle(message: ToWorker): Promise<void> {
@@ -40,10 +55,12 @@ async function handle(message: ToWorker): Promise<void> {
     case "unload":
       await models.get(message.model)?.release();
       models.delete(message.model);
+      quick.delete(message.model);
       return;
     case "close":
       for (const model of models.values()) await model.release();
       answer({ type: "closed" });
+      outbox.flush();
       port?.close();
       return;
     case "crash":
@@ -92,6 +109,7 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
   let runNs = 0;
   let ranNs = 0;
   let step = 0;
+  if (!task.steps.every(({ model }) => quick.has(model))) outbox.flush();
   try {
     const tensors = new Map<string, Tensor>();
     for (const { name, datatype, shape, buffer } of task.tensors)
@@ -107,7 +125,10 @@ async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
       }
       if (step === 0) runNs = nowNs();
       const results = await model.run(feeds, Object.keys(outputs), rows);
+      const startNs = step === 0 ? runNs : ranNs;
       ranNs = nowNs();
+      if (ranNs - startNs < QUICK_NS) quick.add(index);
+      else quick.delete(index);
       for (const [output, name] of Object.entries(outputs)) {
         const tensor = results[output];
         if (tensor === undefined) throw new Error(`the model gave no output '${output}'`);

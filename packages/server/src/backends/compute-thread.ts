@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { Refusal } from "../refusal.ts";
+import { Outbox } from "./outbox.ts";
 import type {
   FromWorker,
   GraphTensor,
@@ -42,6 +43,9 @@ export class ComputeThread {
   onLost: () => void = () => {};
   readonly #log: (message: string) => void;
   #worker: Worker;
+  readonly #outbox = new Outbox<ToWorker>((messages, transfer) =>
+    this.#worker.postMessage(messages, transfer),
+  );
   #task = 0;
   readonly #tasks = new Map<number, TaskDone>();
   readonly #models = new Map<number, LoadSpec>();
@@ -149,8 +153,10 @@ export class ComputeThread {
     return promise;
   }
 
+  /** Leaves with all that is sent in this turn of the event loop. */
   #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer);
+    if (this.#outbox.size === 0) setImmediate(() => this.#outbox.flush());
+    this.#outbox.put(message, transfer);
   }
 
   #start(): Worker {
@@ -162,7 +168,9 @@ export class ComputeThread {
       name: this.name,
       execArgv: [],
     });
-    worker.on("message", (message: FromWorker) => this.#hear(message));
+    worker.on("message", (messages: readonly FromWorker[]) => {
+      for (const message of messages) this.#hear(message);
+    });
     worker.on("error", (error) => this.#log(`${this.name}: ${error.message}`));
     worker.on("exit", (code) => this.#exit(code));
     return worker;
@@ -197,6 +205,7 @@ export class ComputeThread {
   }
 
   #exit(code: number): void {
+    this.#outbox.clear();
     const closing = this.#state === "closing";
     const lost = [...this.#tasks.values()];
     this.#tasks.clear();
