@@ -147,8 +147,11 @@ export class OpenStream implements ClientStream, SendingStream {
     if (this.place === BEFORE) return "a stream ends before its response's headers";
     if (this.due !== undefined && this.due !== 0) return "content-length is not the size of the content";
     this.place = AFTER;
+    const over = this.sentAll;
+    // First, so that a listener who gives up on what has ended sends no reset: peers count those, and hang up at a thousand.
+    if (over) this.leave();
     this.listener.ended();
-    this.settle();
+    if (over) this.host.over(this);
     return undefined;
   }
 

@@ -85,6 +85,35 @@ const fields = fc.uniqueArray(
 );
 
 describe("with Node's HTTP/2 as the peer,", () => {
+  it("goes on past a thousand streams whose listener gives up on them when they have ended", async () => {
+    // Node hangs up on a peer that has reset a thousand, and an end is none to reset.
+    const client = await served({}, (server) =>
+      server.on("stream", (stream) => stream.respond({}, { endStream: true })),
+    );
+    for (let i = 0; i < 1200; i++)
+      await new Promise<void>((resolve, reject) => {
+        const stream = client.request(
+          [
+            [":method", "POST"],
+            [":scheme", "http"],
+            [":path", "/"],
+            [":authority", "x"],
+          ],
+          {
+            headers: () => undefined,
+            data: () => undefined,
+            drain: () => undefined,
+            ended: () => {
+              stream.reset();
+              resolve();
+            },
+            failed: ({ reason }) => reject(new Error(`stream ${i}: ${reason}`)),
+          },
+        );
+        stream.end();
+      });
+  });
+
   it("header fields are the same on both sides, through one table of many requests", async () => {
     let seen: [string, string][] = [];
     let answer: Header[] = [];
