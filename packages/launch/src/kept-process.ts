@@ -13,6 +13,7 @@ import {
   type StartOptions,
   whileStarting,
 } from "./server-process.ts";
+import { untilListening } from "./until-listening.ts";
 
 /** A server that does not know us, and what it takes to run, know and remove it. */
 export interface KeptCommand {
@@ -88,6 +89,8 @@ export async function startKeptProcess(command: KeptCommand, options: StartOptio
         send(keeper, { type: "start", file, args, env, leftovers });
       });
       await checkIdentity(place.grpc, id, signal);
+      const others = [place.http, place.metrics].filter((url) => url !== undefined);
+      await untilListening(others, signal);
     });
     return { place: { ...place, pid }, pid, exited, stop };
   } catch (error) {
