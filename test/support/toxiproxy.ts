@@ -51,6 +51,9 @@ export interface Toxiproxy extends AsyncDisposable {
  */
 const ANSWER_MS = 60_000;
 
+/** How often it is asked to remove a toxic. */
+const REMOVALS = 4;
+
 const nameOf = ({ type, stream }: Toxic): string => `${type}-${stream}`;
 
 export async function startToxiproxy(): Promise<Toxiproxy> {
@@ -108,15 +111,14 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
           await ask("POST", `${toxics}/${nameOf(toxic)}`, { attributes: toxic.attributes, toxicity });
         },
         async remove(toxic) {
-          // It gives its own answers up after half a minute (503), and goes on with what it was asked.
-          const remove = () => ask("DELETE", `${toxics}/${nameOf(toxic)}`);
-          const gone = (error: unknown): boolean => String(error).includes(": 404 ");
-          await remove().catch(async (error: unknown) => {
-            if (!String(error).includes(": 503 ")) throw error;
-            await remove().catch((second: unknown) => {
-              if (!gone(second)) throw second;
-            });
-          });
+          for (let tries = 1; ; tries++)
+            try {
+              return void (await ask("DELETE", `${toxics}/${nameOf(toxic)}`));
+            } catch (error) {
+              // It gives its own answers up after half a minute (503), and goes on with what it was asked.
+              if (tries > 1 && String(error).includes(": 404 ")) return;
+              if (tries === REMOVALS || !String(error).includes(": 503 ")) throw error;
+            }
         },
       };
     },
