@@ -1,4 +1,5 @@
 // `npm test`: all checks, then all tests. The last line is `N passed, N failed`, and `, N skipped` where some were.
+// A test that passed only at its second try is listed with what went wrong at the first.
 // STRAINFLOW_REQUIRE=all makes a skipped test a failure: there is nothing that a full machine may leave out.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -51,6 +52,11 @@ const skipped = tests.testResults.flatMap((file) =>
   file.assertionResults.filter((t) => t.status === "skipped" || t.status === "pending"),
 );
 for (const test of skipped) process.stdout.write(`skipped: ${test.fullName}\n`);
+const unsteady = tests.testResults.flatMap((file) =>
+  file.assertionResults.filter((t) => t.status === "passed" && t.failureMessages.length > 0),
+);
+for (const test of unsteady)
+  process.stdout.write(`second try: ${test.fullName}: ${test.failureMessages[0].split("\n", 1)[0]}\n`);
 // A file that could not be loaded has failed without a single test in it.
 const broken = tests.testResults.filter(
   (file) => file.status === "failed" && file.assertionResults.every((t) => t.status !== "failed"),

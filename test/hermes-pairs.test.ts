@@ -196,7 +196,7 @@ describe.skipIf(withoutHermes)("those who come from hermes (needs Python with ml
     });
 
     // Now and then a Python in hermes' empty environment finds no numpy, and its Triton no model: once more then.
-    it("a server in a container, whose engine is a stand-in", { timeout: 120_000, retry: 2 }, async () => {
+    it("a server in a container, whose engine is a stand-in", { timeout: 120_000 }, async () => {
       const bin = await mkdtemp(join(folder, "bin-"));
       await writeTriton(bin, tritonHome ?? "");
       writeProgram(bin, "singularity", SINGULARITY);

@@ -50,7 +50,8 @@ describeTriton("the load tester and a real Triton", () => {
       loads: concurrencies({ start: 1, end: 2 }),
       ...quick,
     });
-    expect(Number((await count()) - before)).toBe(answers);
+    // Triton counts a request after it has sent the answer.
+    await expect.poll(async () => Number((await count()) - before), { timeout: 5000 }).toBe(answers);
     for (const { failed, wrong, server, latency } of counted.levels) {
       expect([failed, wrong]).toEqual([0, 0]);
       // It sleeps for two milliseconds.
