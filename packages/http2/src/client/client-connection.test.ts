@@ -140,6 +140,32 @@ describe("a connection", () => {
     expect(told.at(-1)).toMatch(/after its last stream/);
   });
 
+  it("tells what was not looked at from what was: a reset that says so before any answer, and what waits still", () => {
+    const { hear, request, socket } = openWire();
+    hear(settings([h2.MAX_CONCURRENT_STREAMS, 3]));
+    const [unseen, begun, reset, waiting, alone] = [request(), request(), request(), request(), request()];
+    hear(response(3));
+    for (const [id, code] of [
+      [1, h2.ERROR_CODES.REFUSED_STREAM],
+      [3, h2.ERROR_CODES.REFUSED_STREAM],
+      [5, h2.ERROR_CODES.CANCEL],
+    ] as const)
+      hear(frame(h2.RST_STREAM, 0, id, uint32(code)));
+    expect([unseen.events, begun.events.at(-1), reset.events]).toEqual([
+      ["failed refused 7"],
+      "failed reset 7",
+      ["failed reset 8"],
+    ]);
+    hear(settings([h2.MAX_CONCURRENT_STREAMS, 1]));
+    const late = request();
+    socket.emit("close");
+    expect([waiting, alone, late].map(({ events }) => events)).toEqual([
+      ["failed lost"],
+      ["failed lost"],
+      ["failed refused"],
+    ]);
+  });
+
   it("takes no new streams when it leaves, and closes after the last", () => {
     const { connection, hear, request, socket, told } = openWire();
     hear(settings());

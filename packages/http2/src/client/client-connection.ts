@@ -190,7 +190,9 @@ export class ClientConnection implements StreamHost, Reached {
     if (code === undefined) this.socket.destroy();
     else this.sayGoodbye(code);
     this.goesAway();
-    for (const stream of this.streams.all()) stream.fail({ reason: "lost", message: error.message });
+    // What waits for its turn has not left this side.
+    for (const stream of this.streams.all())
+      stream.fail({ reason: stream.id === 0 ? "refused" : "lost", message: error.message });
     this.listener.closed(error);
   }
 

@@ -9,7 +9,7 @@ import { announcedSize, fieldProblem, responseStatus } from "./response-rules.ts
 export interface StreamFailure {
   /**
    * - `reset`: by the other side, or by this one because what came was no response;
-   * - `refused`: the other side has not looked at it, so it can be sent again elsewhere;
+   * - `refused`: by GOAWAY or REFUSED_STREAM; the other side has not looked at it, so it can be sent again elsewhere;
    * - `lost`: the connection is gone.
    */
   readonly reason: "reset" | "refused" | "lost";
@@ -153,6 +153,11 @@ export class OpenStream implements ClientStream, SendingStream {
     this.listener.ended();
     if (over) this.host.over(this);
     return undefined;
+  }
+
+  /** The other side has begun to answer. */
+  get isBegun(): boolean {
+    return this.place !== BEFORE;
   }
 
   /** The other side has said all, on this stream. */

@@ -172,7 +172,8 @@ export class Incoming implements FrameSink {
     if (stream === undefined) return;
     this.to.streams.remove(stream);
     this.to.sender.remove(stream);
-    stream.fail({ reason: "reset", code, message: `the stream was reset (HTTP/2 code ${code})` });
+    const reason = code === h2.ERROR_CODES.REFUSED_STREAM && !stream.isBegun ? "refused" : "reset";
+    stream.fail({ reason, code, message: `the stream was reset (HTTP/2 code ${code})` });
     this.to.rest();
   }
 
