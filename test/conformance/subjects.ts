@@ -1,6 +1,7 @@
 import { launch } from "@strainflow/launch";
 import { createServer } from "@strainflow/server";
 import { startRealTriton } from "../support/real-triton.ts";
+import type { TwinModel } from "./models/twin-model.ts";
 import { TWINS, writeTwins } from "./models/write-twins.ts";
 import type { ServerName, Subject } from "./subject.ts";
 
@@ -17,16 +18,23 @@ export interface SubjectOptions {
   readonly handOver?: boolean;
   /** Processes of ours. Default: it runs in this one. */
   readonly processes?: number;
+  /** Others than the twins of all. */
+  readonly models?: readonly TwinModel[];
+  /** Bytes of answers that may be kept. Default: none are. */
+  readonly cacheSize?: number;
 }
 
 /** Starts one of the two servers. */
 export async function startSubject(name: ServerName, options: SubjectOptions = {}): Promise<Running> {
-  const { only, controlled = true, handOver = false, processes } = options;
-  const models = TWINS.filter((twin) => only?.includes(twin.name) ?? true);
+  const { only, controlled = true, handOver = false, processes, cacheSize } = options;
+  const models = (options.models ?? TWINS).filter((twin) => only?.includes(twin.name) ?? true);
   const repository = await writeTwins(name === "triton" ? "python" : "onnx", models);
   if (name === "triton") {
     const triton = await startRealTriton(repository.path, {
-      serverArgs: controlled ? ["--model-control-mode=explicit", "--load-model=*"] : [],
+      serverArgs: [
+        ...(controlled ? ["--model-control-mode=explicit", "--load-model=*"] : []),
+        ...(cacheSize === undefined ? [] : [`--cache-config=local,size=${cacheSize}`]),
+      ],
     });
     return {
       name,
@@ -41,6 +49,7 @@ export async function startSubject(name: ServerName, options: SubjectOptions = {
   const given = {
     repository: repository.path,
     handOver,
+    ...(cacheSize === undefined ? {} : { responseCacheSize: cacheSize }),
     ...(controlled ? { modelControl: "explicit" as const, startupModels: ["*"] } : {}),
   };
   if (processes !== undefined) {

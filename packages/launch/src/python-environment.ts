@@ -78,7 +78,7 @@ export async function prepareWheel(environment: string, scratch: string): Promis
   const libraries = [join(packages, "nvidia_pytriton.libs"), facts.libraryFolder];
   return {
     executable: await executable(join(triton, "bin", "tritonserver"), scratch),
-    args: [`--backend-directory=${backends}`],
+    args: [`--backend-directory=${backends}`, `--cache-directory=${join(triton, "caches")}`],
     env: {
       PATH: before(join(folder, "bin"), process.env["PATH"]),
       PYTHONPATH: before(packages, process.env["PYTHONPATH"]),

@@ -136,7 +136,7 @@ const entries = (field: string, map: Map): string =>
     .map(([key, value]) => `${field} { key: "${key}" value: "${value}" }`)
     .join(" ");
 
-function ensemble(
+export function ensemble(
   name: string,
   inputs: Parameters<typeof io>[0],
   outputs: Parameters<typeof io>[1],

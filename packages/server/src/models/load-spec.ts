@@ -5,10 +5,10 @@ import {
   ModelInstanceGroup_Kind,
   type ModelSequenceBatching_State,
 } from "@strainflow/proto";
+import { ELEMENT_SIZES, splitByteStrings } from "@strainflow/series";
 import type { LoadSpec, NativeSpec, StateSpec } from "../backends/worker-messages.ts";
 import type { RateShare } from "../scheduling/rate-limiter.ts";
-import { ELEMENT_SIZE, elementCountOf } from "../tensors/datatypes.ts";
-import { splitTexts } from "../tensors/text-tensors.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { datatypeOf, notLoadable } from "./model-spec.ts";
 
@@ -110,13 +110,13 @@ async function stateSpec(
   const data = await readFile(file).catch((cause: unknown) => {
     throw notLoadable(config.name, `the initial_state of ${what}, ${file}, cannot be read`, cause);
   });
-  const size = elements * ELEMENT_SIZE[datatype];
-  const fits = datatype === "BYTES" ? splitTexts(data).length === elements : data.byteLength === size;
+  const size = elements * ELEMENT_SIZES[datatype];
+  const fits = datatype === "BYTES" ? splitByteStrings(data).length === elements : data.byteLength === size;
   if (!fits)
     throw notLoadable(
       config.name,
       datatype === "BYTES"
-        ? `${file} holds ${splitTexts(data).length} texts; ${what} takes ${elements}`
+        ? `${file} holds ${splitByteStrings(data).length} texts; ${what} takes ${elements}`
         : `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`,
     );
   return { ...spec, initial: new Uint8Array(data) };

@@ -1,18 +1,16 @@
 import { availableParallelism } from "node:os";
 import { create } from "@bufbuild/protobuf";
-import { type ModelConfig, ModelTransactionPolicySchema } from "@strainflow/proto";
+import { ModelTransactionPolicySchema } from "@strainflow/proto";
 import { ComputeThread, type Graph } from "../backends/compute-thread.ts";
 import { loadNativeModel, NATIVE_BACKEND } from "../backends/native-model.ts";
 import { warmUp } from "../backends/warm-up.ts";
 import type { LoadSpec } from "../backends/worker-messages.ts";
 import { planEnsemble } from "../ensembles/ensemble-plan.ts";
 import { EnsembleScheduler } from "../ensembles/ensemble-scheduler.ts";
-import { type CachedOptions, CachedScheduler } from "../scheduling/cached-scheduler.ts";
 import { batchingOf, checkCaching, idleMsOf, sequenceBatchingOf, slotsOf } from "../scheduling/options.ts";
 import { raggedOf } from "../scheduling/ragged-options.ts";
 import type { RateLimiter, RateTurn } from "../scheduling/rate-limiter.ts";
 import type { ResponseCache } from "../scheduling/response-cache.ts";
-import type { Scheduler } from "../scheduling/scheduler.ts";
 import { StatelessScheduler } from "../scheduling/stateless-scheduler.ts";
 import { iterativeOf } from "../sequences/iterative.ts";
 import { controlInputs } from "../sequences/sequence-controls.ts";
@@ -25,6 +23,7 @@ import { instanceCount, loadSpec, rateShares } from "./load-spec.ts";
 import { Model } from "./model.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { type ModelSpec, modelSpec, notLoadable } from "./model-spec.ts";
+import { ensembleWithCache, withCache } from "./with-cache.ts";
 
 /** Of one model: what a hundred thousand take is tens of megabytes, their states apart. */
 const MAX_SEQUENCES = 100_000;
@@ -111,27 +110,30 @@ export class ModelLoader {
     version: string,
     find: (name: string, version: string) => Model | undefined,
   ): Model {
+    checkCaching(folder.config);
     const spec = modelSpec(folder.config, version);
     const plan = planEnsemble(spec, find);
     const scheduling = spec.config.schedulingChoice;
     const maxInFlight = scheduling.case === "ensembleScheduling" ? scheduling.value.maxInflightRequests : 0;
     const statistics = new Statistics();
     const transaction = create(ModelTransactionPolicySchema, { decoupled: plan.decoupled });
+    const scheduler = new EnsembleScheduler({
+      name: folder.name,
+      plan,
+      batched: spec.maxBatchSize > 0,
+      statistics,
+      maxInFlight,
+    });
+    const model = ++this.#models;
     return new Model({
       // Whatever it says of itself: it is decoupled if one of its steps is.
       spec: withDefaults({ ...spec, config: { ...spec.config, modelTransactionPolicy: transaction } }),
       platform: "ensemble",
       statistics,
-      scheduler: new EnsembleScheduler({
-        name: folder.name,
-        plan,
-        batched: spec.maxBatchSize > 0,
-        statistics,
-        maxInFlight,
-      }),
+      scheduler: ensembleWithCache(spec.config, plan, { model, statistics, scheduler }, this.#options),
       isReady: () => plan.steps.every(({ model }) => model.ready),
       stateful: false,
-      release: () => {},
+      release: () => this.#options.cache?.forget(model),
       steps: plan.steps.map(({ model }) => model),
     });
   }
@@ -159,7 +161,7 @@ export class ModelLoader {
       ...(ragged === undefined ? {} : { ragged }),
       ...(turns === undefined ? {} : { turns }),
     });
-    const cached = this.#cached(spec.config, { model, statistics, scheduler });
+    const cached = withCache(spec.config, { model, statistics, scheduler }, this.#options);
     return this.#model(spec, statistics, cached, threads, () => {
       for (const turn of turns ?? []) turn.leave();
       this.#options.cache?.forget(model);
@@ -177,17 +179,6 @@ export class ModelLoader {
       if (obstacle !== undefined) throw notLoadable(spec.name, obstacle);
     }
     return shares.map((share) => limiter.enter(share));
-  }
-
-  /** The scheduler behind the cache, where the configuration asks for it and there is one. */
-  #cached(config: ModelConfig, what: Omit<CachedOptions, "cache">): Scheduler {
-    const { cache, log } = this.#options;
-    if (config.responseCache?.enable !== true) return what.scheduler;
-    if (cache !== undefined) return new CachedScheduler({ ...what, cache });
-    log(
-      `model '${config.name}': response_cache is enabled, and the server has no cache; give it a responseCacheSize`,
-    );
-    return what.scheduler;
   }
 
   #stateful(

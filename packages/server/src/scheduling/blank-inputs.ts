@@ -1,5 +1,5 @@
+import { joinByteStrings } from "@strainflow/series";
 import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
-import { joinTexts } from "../tensors/text-tensors.ts";
 
 /** Zeros of the same names, types and shapes; empty texts where there are texts. For rows that nobody has. */
 export function blankInputs(inputs: RawTensors): RawTensors {
@@ -8,7 +8,7 @@ export function blankInputs(inputs: RawTensors): RawTensors {
     const count = shape.reduce((product, size) => product * size, 1);
     const bytes =
       datatype === "BYTES"
-        ? joinTexts(Array.from({ length: count }, () => new Uint8Array(0)))
+        ? joinByteStrings(Array.from({ length: count }, () => new Uint8Array(0)))
         : new Uint8Array(data.byteLength);
     blank.set(name, { datatype, shape, data: bytes, movable: true });
   }

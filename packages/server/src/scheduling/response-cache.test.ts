@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createServer, type InferenceServer } from "../server.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { float32, floats, RawClient } from "../testing/raw-client.ts";
-import { scaler, type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
+import { accumulator, scaler, type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
 import { cacheKey, ResponseCache } from "./response-cache.ts";
 
 const tensor = (bytes: readonly number[], shape: readonly number[] = [bytes.length]): RawTensor => ({
@@ -122,6 +122,15 @@ describe("a server with a cache", () => {
         2,
       ]),
       scaler("plain", 2, io, [2]),
+      accumulator("sums"),
+      {
+        name: "summed",
+        config: `platform: "ensemble"
+input [ { name: "x" data_type: TYPE_FP32 dims: [2, 1] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [1] } ]
+ensemble_scheduling { step [ { model_name: "sums" model_version: -1 input_map { key: "update" value: "x" } output_map { key: "total" value: "y" } } ] }
+response_cache { enable: true }`,
+      },
     ]);
     server = await createServer({ repository: repository.path, workers: 1, responseCacheSize: 100_000 });
     client = new RawClient(server.grpcAddress);
@@ -156,6 +165,24 @@ describe("a server with a cache", () => {
     expect(text).toContain('nv_cache_num_hits_per_model{model="kept",version="1"} 4');
     expect(text).toContain('nv_cache_num_misses_per_model{model="kept",version="1"} 2');
     expect(text).not.toContain('nv_cache_num_hits_per_model{model="plain"');
+  });
+
+  it("keeps nothing of an ensemble that has states: the same input has another answer", async () => {
+    const parameters = { sequence_id: { parameterChoice: { case: "int64Param" as const, value: 7n } } };
+    const start = { sequence_start: { parameterChoice: { case: "boolParam" as const, value: true } } };
+    const totals: number[] = [];
+    for (const more of [start, {}, {}])
+      totals.push(
+        ...floats(
+          await client.infer({
+            modelName: "summed",
+            parameters: { ...parameters, ...more },
+            inputs: [{ name: "x", datatype: "FP32", shape: [2n, 1n] }],
+            rawInputContents: [float32([1, 2])],
+          }),
+        ),
+      );
+    expect(totals).toEqual([3, 6, 9]);
   });
 
   it("keeps a request's own rows of a batch", async () => {
