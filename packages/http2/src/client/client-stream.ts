@@ -1,9 +1,10 @@
+import { announcedSize, fieldProblem } from "../field-rules.ts";
 import { ReceiveWindow } from "../flow/receive-window.ts";
 import { SendQueue } from "../flow/send-queue.ts";
 import type { SendingStream } from "../flow/sender.ts";
 import type { Header } from "../headers.ts";
 import { ERROR_CODES } from "../protocol.ts";
-import { announcedSize, fieldProblem, responseStatus } from "./response-rules.ts";
+import { responseStatus } from "./response-rules.ts";
 
 /** Why a stream ended before the other side had said all. */
 export interface StreamFailure {

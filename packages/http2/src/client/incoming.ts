@@ -2,11 +2,11 @@ import { protocolFault } from "../errors.ts";
 import { ReceiveWindow } from "../flow/receive-window.ts";
 import type { Sender } from "../flow/sender.ts";
 import type { ByteSocket } from "../frames/byte-socket.ts";
+import { ControlFrames, sized } from "../frames/control-frames.ts";
 import { FrameBudget } from "../frames/frame-budget.ts";
 import type { FrameSink } from "../frames/frame-reader.ts";
 import { type HeaderBlock, HeaderBlocks } from "../frames/header-blocks.ts";
 import type { Outbox } from "../frames/outbox.ts";
-import { readSettings } from "../frames/settings.ts";
 import * as write from "../frames/write-frames.ts";
 import { createHpackDecoder } from "../hpack/decoder.ts";
 import * as h2 from "../protocol.ts";
@@ -14,13 +14,8 @@ import { HEADER_LIST_SIZE } from "./allowances.ts";
 import type { OpenStream } from "./client-stream.ts";
 import type { StreamTable } from "./stream-table.ts";
 
-/** Answers to PING and SETTINGS that the other side has not read. */
-const MAX_ANSWERS = 1000;
-
-/* What frames cost that carry nothing; settings are the dearest. */
-const PING_COST = 2;
+/** What a frame costs that carries nothing. */
 const EMPTY_COST = 10;
-const SETTINGS_COST = 100;
 
 /** What frames that come in act upon. */
 export interface Reached {
@@ -43,15 +38,16 @@ export class Incoming implements FrameSink {
   private readonly blocks = new HeaderBlocks(HEADER_LIST_SIZE);
   private readonly hpack = createHpackDecoder(h2.DEFAULT_TABLE_SIZE, HEADER_LIST_SIZE);
   private readonly budget = new FrameBudget();
+  private readonly control: ControlFrames;
   private readonly received: ReceiveWindow;
   /** The open stream that the DATA frame under way belongs to. */
   private current: OpenStream | undefined;
   private lastAnswered: number = h2.LARGEST_STREAM_ID;
-  private answers = 0;
   private isReady = false;
 
   constructor(to: Reached, windowSize: number) {
     this.to = to;
+    this.control = new ControlFrames(to.socket, to.outbox, this.budget);
     this.received = new ReceiveWindow(windowSize);
   }
 
@@ -102,7 +98,7 @@ export class Incoming implements FrameSink {
       default:
         if (streamId !== 0) throw protocolFault("PROTOCOL_ERROR", `a frame of type ${type} on a stream`);
         if (type === h2.SETTINGS) this.takeSettings(flags, payload);
-        else if (type === h2.PING) this.takePing(flags, sized(payload, 8));
+        else if (type === h2.PING) this.control.ping(flags, payload);
         else this.takeGoaway(payload);
     }
   }
@@ -178,31 +174,16 @@ export class Incoming implements FrameSink {
   }
 
   private takeSettings(flags: number, payload: Buffer): void {
-    this.budget.spend(SETTINGS_COST);
-    if ((flags & h2.ACK) !== 0) {
-      sized(payload, 0);
-      return;
-    }
-    for (const [id, value] of readSettings(payload)) {
+    const settings = this.control.settings(flags, payload);
+    if (settings === undefined) return;
+    for (const [id, value] of settings) {
       if (id === h2.MAX_FRAME_SIZE) this.to.sender.maxFrameSize = value;
       else if (id === h2.MAX_CONCURRENT_STREAMS) this.to.streams.limit = value;
       else if (id === h2.INITIAL_WINDOW_SIZE) this.to.sender.resizeWindows(value, this.to.streams.begun());
     }
-    this.answer(h2.SETTINGS, NOTHING);
+    this.control.settled();
     this.isReady = true;
     this.to.settled();
-  }
-
-  private takePing(flags: number, payload: Buffer): void {
-    this.budget.spend(PING_COST);
-    if ((flags & h2.ACK) === 0) this.answer(h2.PING, payload);
-  }
-
-  private answer(type: number, payload: Uint8Array): void {
-    if (this.to.socket.writableLength === 0) this.answers = 0;
-    if (++this.answers > MAX_ANSWERS)
-      throw protocolFault("ENHANCE_YOUR_CALM", "it asks and asks, and does not read the answers");
-    write.writeAnswer(this.to.outbox, type, payload);
   }
 
   private takeGoaway(payload: Buffer): void {
@@ -216,11 +197,3 @@ export class Incoming implements FrameSink {
     this.to.rest();
   }
 }
-
-function sized(payload: Buffer, size: number): Buffer {
-  if (payload.length !== size)
-    throw protocolFault("FRAME_SIZE_ERROR", `a frame of ${payload.length} bytes that has ${size}`);
-  return payload;
-}
-
-const NOTHING = new Uint8Array(0);

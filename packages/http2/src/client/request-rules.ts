@@ -1,6 +1,6 @@
 import { invalidOption } from "@strainflow/series";
+import { isFieldName } from "../field-rules.ts";
 import type { Header } from "../headers.ts";
-import { isFieldName } from "./response-rules.ts";
 
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 

@@ -14,8 +14,11 @@ export const SETTING_SIZE = 6;
 /** Settings there are six of; extensions have some more. */
 const MAX_SETTINGS = 64;
 
+/** One setting. */
+export type Setting = readonly [id: number, value: number];
+
 /** The settings of a frame, as numbers of HTTP/2, in their order. @throws `http2-protocol` */
-export function readSettings(payload: Buffer): readonly (readonly [id: number, value: number])[] {
+export function readSettings(payload: Buffer): readonly Setting[] {
   if (payload.length % SETTING_SIZE !== 0)
     throw protocolFault("FRAME_SIZE_ERROR", `settings in ${payload.length} bytes`);
   if (payload.length > MAX_SETTINGS * SETTING_SIZE)
