@@ -1,4 +1,4 @@
-import type { ModelRepository } from "@strainflow/repository";
+import { datatypeName, type ModelRepository } from "@strainflow/repository";
 import type { TensorSpec } from "@strainflow/series";
 import { connect } from "@strainflow/triton";
 import type { ServerAccess } from "./server-access.ts";
@@ -67,7 +67,7 @@ function factsOf(config: Config): ModelFacts {
   const { schedulingChoice } = config;
   const tensor = (one: Config["input"][number] | Config["output"][number]): Tensor => ({
     name: one.name,
-    datatype: DATATYPES.get(one.dataType) ?? String(one.dataType),
+    datatype: datatypeName(one.dataType),
     shape: one.dims.map(Number),
   });
   return {
@@ -81,7 +81,7 @@ function factsOf(config: Config): ModelFacts {
         ? schedulingChoice.value.state.map((state) => ({
             input: state.inputName,
             output: state.outputName,
-            datatype: DATATYPES.get(state.dataType) ?? String(state.dataType),
+            datatype: datatypeName(state.dataType),
             shape: state.dims.map(Number),
           }))
         : [],
@@ -102,23 +102,3 @@ function countOf(templates: string): number {
     return 0;
   }
 }
-
-/** Numbers of the protocol's `DataType`, by Triton's names. */
-const DATATYPES: ReadonlyMap<number, string> = new Map(
-  [
-    "BOOL",
-    "UINT8",
-    "UINT16",
-    "UINT32",
-    "UINT64",
-    "INT8",
-    "INT16",
-    "INT32",
-    "INT64",
-    "FP16",
-    "FP32",
-    "FP64",
-    "BYTES",
-    "BF16",
-  ].map((name, i) => [i + 1, name]),
-);

@@ -1,5 +1,5 @@
-import { elementCount, type Tensor } from "@strainflow/series";
-import { isNumeric, type NumericArray } from "./codecs/elements.ts";
+import { elementCount, type NumericArray, type Tensor } from "@strainflow/series";
+import { isNumeric } from "./codecs/elements.ts";
 
 /**
  * Tensors of one shape as one, a batch: `n × [a, b]` → `[n, a, b]`.

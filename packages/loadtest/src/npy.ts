@@ -1,28 +1,32 @@
-import type { Datatype, TensorData } from "@strainflow/series";
+import {
+  ELEMENT_SIZES,
+  elementCount,
+  type NumericDatatype,
+  type TensorData,
+  viewElements,
+} from "@strainflow/series";
 import { inputError } from "./model-inputs.ts";
 
 /** An array of numbers as numpy stores it, in row-major order. */
 export interface NpyArray {
-  readonly datatype: Datatype;
+  readonly datatype: NumericDatatype;
   readonly shape: readonly number[];
   readonly data: TensorData;
 }
 
-type Make = (buffer: ArrayBuffer) => TensorData;
-
-const TYPES: Readonly<Record<string, readonly [Datatype, number, Make]>> = {
-  b1: ["BOOL", 1, (b) => new Uint8Array(b)],
-  u1: ["UINT8", 1, (b) => new Uint8Array(b)],
-  i1: ["INT8", 1, (b) => new Int8Array(b)],
-  u2: ["UINT16", 2, (b) => new Uint16Array(b)],
-  i2: ["INT16", 2, (b) => new Int16Array(b)],
-  u4: ["UINT32", 4, (b) => new Uint32Array(b)],
-  i4: ["INT32", 4, (b) => new Int32Array(b)],
-  u8: ["UINT64", 8, (b) => new BigUint64Array(b)],
-  i8: ["INT64", 8, (b) => new BigInt64Array(b)],
-  f2: ["FP16", 2, (b) => new Uint16Array(b)],
-  f4: ["FP32", 4, (b) => new Float32Array(b)],
-  f8: ["FP64", 8, (b) => new Float64Array(b)],
+const DATATYPES: Readonly<Record<string, NumericDatatype>> = {
+  b1: "BOOL",
+  u1: "UINT8",
+  i1: "INT8",
+  u2: "UINT16",
+  i2: "INT16",
+  u4: "UINT32",
+  i4: "INT32",
+  u8: "UINT64",
+  i8: "INT64",
+  f2: "FP16",
+  f4: "FP32",
+  f8: "FP64",
 };
 
 const MAGIC = "\u0093NUMPY";
@@ -43,8 +47,8 @@ export function parseNpy(bytes: Uint8Array, path: string): NpyArray {
   if (begin + headerSize > bytes.length) throw inputError(`${path} ends within its header`);
   const header = Buffer.from(bytes.subarray(begin, begin + headerSize)).toString("latin1");
   const [, order = "", kind = ""] = /'descr':\s*'([<>|=]?)(\w+)'/.exec(header) ?? [];
-  const type = Object.hasOwn(TYPES, kind) ? TYPES[kind] : undefined;
-  if (type === undefined)
+  const datatype = Object.hasOwn(DATATYPES, kind) ? DATATYPES[kind] : undefined;
+  if (datatype === undefined)
     throw inputError(
       `${path} holds ${/'descr':\s*([^,]+),/.exec(header)?.[1] ?? "something"}; numbers are wanted, such as float32`,
     );
@@ -52,13 +56,13 @@ export function parseNpy(bytes: Uint8Array, path: string): NpyArray {
     throw inputError(`${path} is column-major; save it with numpy.ascontiguousarray`);
   const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "";
   const shape = shapeText.split(",").flatMap((part) => (part.trim() === "" ? [] : [Number(part)]));
-  const [datatype, size, make] = type;
-  const count = shape.reduce((product, each) => product * each, 1);
+  const size = ELEMENT_SIZES[datatype];
+  const count = elementCount(shape);
   const left = bytes.length - begin - headerSize;
   if (!Number.isSafeInteger(count) || count * size !== left)
     throw inputError(`${path} says [${shape}] of ${kind}, ${count * size} bytes; it has ${left}`);
   // A copy, and aligned: `slice` of a Buffer would be a view.
   const data = new Uint8Array(bytes.subarray(begin + headerSize));
   if (order === ">") for (let i = 0; i < data.length; i += size) data.subarray(i, i + size).reverse();
-  return { datatype, shape, data: make(data.buffer) };
+  return { datatype, shape, data: viewElements(datatype, data) };
 }

@@ -57,7 +57,13 @@ export {
   type Template,
   type TemplateBank,
 } from "./matched-filter.ts";
-export type { Placement, SequencePlacement, StateDeclaration, TensorDeclaration } from "./model-config.ts";
+export {
+  datatypeName,
+  type Placement,
+  type SequencePlacement,
+  type StateDeclaration,
+  type TensorDeclaration,
+} from "./model-config.ts";
 export type { ModelSource } from "./model-source.ts";
 export { checkModelName, checkModelPath, type ModelFiles, type ModelStore } from "./model-store.ts";
 export {

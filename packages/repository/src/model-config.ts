@@ -103,6 +103,15 @@ export const DATA_TYPES: Readonly<Record<Datatype, DataType>> = {
   BYTES: DataType.TYPE_STRING,
 };
 
+const DATATYPES: ReadonlyMap<number, string> = new Map(
+  Object.entries(DATA_TYPES).map(([datatype, type]) => [type, datatype]),
+);
+
+/** The name that requests give to a `data_type` of a configuration; a number that has none as it is. */
+export function datatypeName(type: DataType): string {
+  return DATATYPES.get(type) ?? String(type);
+}
+
 const KINDS: Readonly<Record<NonNullable<Placement["kind"]>, ModelInstanceGroup_Kind>> = {
   CPU: ModelInstanceGroup_Kind.CPU,
   GPU: ModelInstanceGroup_Kind.GPU,

@@ -1,5 +1,6 @@
 import {
   type Datatype,
+  ELEMENT_SIZES,
   elementCount,
   type RatedReach,
   type StreamingModel,
@@ -60,22 +61,12 @@ export interface PlanStage {
   readonly heldBytes: number;
 }
 
-const SIZES: Readonly<Partial<Record<Datatype, number>>> = {
-  FP64: 8,
-  INT64: 8,
-  UINT64: 8,
-  FP16: 2,
-  BF16: 2,
-  INT16: 2,
-  UINT16: 2,
-  INT8: 1,
-  UINT8: 1,
-  BOOL: 1,
-};
+/** Bytes that an element of BYTES counts as: it has its length at least. */
+const SHORT_TEXT_SIZE = 4;
 
 /** Bytes of a tensor on the wire; sizes that are left open count as 1. */
 export function tensorBytes({ datatype, shape }: Pick<TensorSpec, "datatype" | "shape">): number {
-  return elementCount(shape.map((size) => Math.max(1, size))) * (SIZES[datatype] ?? 4);
+  return elementCount(shape.map((size) => Math.max(1, size))) * (ELEMENT_SIZES[datatype] || SHORT_TEXT_SIZE);
 }
 
 /** Seconds that the readers' blocks last. */

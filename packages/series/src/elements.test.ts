@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { castElements, zeroElements } from "./elements.ts";
+import { castElements, viewElements, zeroElements } from "./elements.ts";
 import { bfloat16Bits, float16Bits, fromBfloat16Bits, fromFloat16Bits } from "./half-precision.ts";
-import type { Datatype } from "./tensor.ts";
+import { type Datatype, ELEMENT_SIZES, type NumericDatatype } from "./tensor.ts";
 
 const PATTERNS = Uint16Array.from({ length: 65_536 }, (_, i) => i);
 
@@ -76,5 +76,24 @@ describe("elements", () => {
   it("of BYTES are not made from samples; as zeros they are empty", () => {
     expect(() => castElements("BYTES", SAMPLES)).toThrow(RangeError);
     expect(zeroElements("BYTES", 2)).toEqual([new Uint8Array(0), new Uint8Array(0)]);
+  });
+});
+
+describe("elements of bytes", () => {
+  const bytes = Uint8Array.from({ length: 27 }, (_, i) => i);
+
+  const numeric = Object.keys(ELEMENT_SIZES).filter((name): name is NumericDatatype => name !== "BYTES");
+
+  it.each(numeric)("of %s are of its array, whether or not they lie askew", (name) => {
+    const size = ELEMENT_SIZES[name];
+    for (const offset of [0, 1, 2, 4, 8]) {
+      const view = viewElements(name, bytes.subarray(offset));
+      expect(view.constructor).toBe(zeroElements(name, 0).constructor);
+      expect(view.length).toBe(Math.floor((27 - offset) / size));
+      expect([...new Uint8Array(view.buffer, view.byteOffset, view.byteLength)]).toEqual([
+        ...bytes.subarray(offset, offset + view.length * size),
+      ]);
+      expect(view.buffer === bytes.buffer).toBe(offset % size === 0);
+    }
   });
 });

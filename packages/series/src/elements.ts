@@ -1,5 +1,11 @@
 import { bfloat16Bits, float16Bits } from "./half-precision.ts";
-import type { Datatype, TensorData } from "./tensor.ts";
+import {
+  type Datatype,
+  ELEMENT_SIZES,
+  type NumericArray,
+  type NumericDatatype,
+  type TensorData,
+} from "./tensor.ts";
 
 /** `count` zeros of a datatype; empty strings for BYTES. */
 export function zeroElements(datatype: Datatype, count: number): TensorData {
@@ -73,5 +79,42 @@ export function castElements(datatype: Datatype, samples: Float32Array | Float64
     }
     case "BYTES":
       throw new RangeError("samples are numbers, and BYTES are strings");
+  }
+}
+
+/**
+ * Elements from the bytes that they travel as: row-major, little-endian. A view where the bytes' place in memory allows
+ * it (it keeps alive the whole message that they lie in), a copy where they lie askew. Bytes behind the last whole
+ * element are left out.
+ */
+export function viewElements(datatype: NumericDatatype, bytes: Uint8Array): NumericArray {
+  const size = ELEMENT_SIZES[datatype];
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset } = aligned;
+  const count = Math.floor(aligned.byteLength / size);
+  switch (datatype) {
+    case "BOOL":
+    case "UINT8":
+      return new Uint8Array(buffer, byteOffset, count);
+    case "INT8":
+      return new Int8Array(buffer, byteOffset, count);
+    case "UINT16":
+    case "FP16":
+    case "BF16":
+      return new Uint16Array(buffer, byteOffset, count);
+    case "INT16":
+      return new Int16Array(buffer, byteOffset, count);
+    case "UINT32":
+      return new Uint32Array(buffer, byteOffset, count);
+    case "INT32":
+      return new Int32Array(buffer, byteOffset, count);
+    case "FP32":
+      return new Float32Array(buffer, byteOffset, count);
+    case "FP64":
+      return new Float64Array(buffer, byteOffset, count);
+    case "UINT64":
+      return new BigUint64Array(buffer, byteOffset, count);
+    case "INT64":
+      return new BigInt64Array(buffer, byteOffset, count);
   }
 }

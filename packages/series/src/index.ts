@@ -1,3 +1,4 @@
+export { byteStringsSize, joinByteStrings, splitByteStrings } from "./byte-strings.ts";
 export {
   checkSampleRate,
   convertIndex,
@@ -13,7 +14,7 @@ export {
   secondsToIndex,
   secondsToNs,
 } from "./clock.ts";
-export { castElements, zeroElements } from "./elements.ts";
+export { castElements, viewElements, zeroElements } from "./elements.ts";
 export { invalidOption, isStrainflowError, StrainflowError } from "./errors.ts";
 export type { EventItem, EventRecord, UnreadableEvent } from "./event.ts";
 export type { Flow, FlowStage } from "./flow.ts";
@@ -35,7 +36,17 @@ export type { Reader, Writer } from "./reader.ts";
 export { difference, intersection, type Segment, totalLength, union } from "./segment.ts";
 export { composeReach, type RatedReach, type Reach, type Step, type StepState } from "./step.ts";
 export { streamingFromParameters } from "./streaming-parameters.ts";
-export { type Datatype, elementCount, type Tensor, type TensorData, type TensorSpec } from "./tensor.ts";
+export {
+  type Datatype,
+  ELEMENT_SIZES,
+  elementCount,
+  isDatatype,
+  type NumericArray,
+  type NumericDatatype,
+  type Tensor,
+  type TensorData,
+  type TensorSpec,
+} from "./tensor.ts";
 export {
   type Block,
   checkContinues,

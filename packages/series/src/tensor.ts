@@ -29,6 +29,35 @@ export type TensorData =
   | Float64Array
   | readonly Uint8Array[];
 
+/** The datatypes whose elements all have the same size. */
+export type NumericDatatype = Exclude<Datatype, "BYTES">;
+
+/** Elements of a {@link NumericDatatype}. */
+export type NumericArray = Exclude<TensorData, readonly Uint8Array[]>;
+
+/** Bytes of one element; 0 for BYTES, whose elements differ in length. */
+export const ELEMENT_SIZES: Readonly<Record<Datatype, number>> = {
+  BOOL: 1,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 4,
+  UINT64: 8,
+  INT8: 1,
+  INT16: 2,
+  INT32: 4,
+  INT64: 8,
+  FP16: 2,
+  FP32: 4,
+  FP64: 8,
+  BF16: 2,
+  BYTES: 0,
+};
+
+/** Whether a word from outside names a datatype. */
+export function isDatatype(name: string): name is Datatype {
+  return Object.hasOwn(ELEMENT_SIZES, name);
+}
+
 /** An n-dimensional array as models take and give it. */
 export interface Tensor {
   readonly datatype: Datatype;

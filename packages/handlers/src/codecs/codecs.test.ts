@@ -1,17 +1,17 @@
-import type { Datatype, Tensor } from "@strainflow/series";
+import { type Datatype, ELEMENT_SIZES, type Tensor } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Codec, itemFromJson, itemToJson } from "../codec.ts";
 import { readFrames, writeFrames } from "../framing.ts";
 import { stackTensors, unstackTensor } from "../stack.ts";
 import { bytes } from "./bytes.ts";
-import { ARRAYS, elementsOf, isNumeric } from "./elements.ts";
+import { elementsOf, isNumeric } from "./elements.ts";
 import { createImageCodec, type Image, jpeg, png } from "./image.ts";
 import { json } from "./json.ts";
 import { npy } from "./npy.ts";
 import { tensor } from "./tensor.ts";
 
-const datatypes = Object.keys(ARRAYS).filter(isNumeric);
+const datatypes = Object.keys(ELEMENT_SIZES).filter(isNumeric);
 
 const anyTensor = (of: readonly Datatype[] = [...datatypes, "BYTES"]): fc.Arbitrary<Tensor> =>
   fc
@@ -22,7 +22,7 @@ const anyTensor = (of: readonly Datatype[] = [...datatypes, "BYTES"]): fc.Arbitr
         return fc
           .array(fc.uint8Array({ maxLength: 9 }), { minLength: count, maxLength: count })
           .map((data): Tensor => ({ datatype, shape, data }));
-      const size = count * ARRAYS[datatype].BYTES_PER_ELEMENT;
+      const size = count * ELEMENT_SIZES[datatype];
       return fc.uint8Array({ minLength: size, maxLength: size }).map((raw): Tensor => {
         const own = datatype === "BOOL" ? raw.map((value) => value & 1) : raw;
         return { datatype, shape, data: elementsOf(datatype, own, count) };

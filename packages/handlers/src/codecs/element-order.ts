@@ -1,4 +1,4 @@
-import type { NumericArray } from "./elements.ts";
+import type { NumericArray } from "@strainflow/series";
 
 /** Turns every element's bytes round, in place. */
 export function swapBytes(data: NumericArray): void {

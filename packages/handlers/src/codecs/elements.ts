@@ -1,33 +1,14 @@
-import type { Datatype, Tensor } from "@strainflow/series";
-
-/** The elements that have a fixed size. */
-export type NumericDatatype = Exclude<Datatype, "BYTES">;
-export type NumericArray = Exclude<Tensor["data"], readonly Uint8Array[]>;
-
-interface ArrayType {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): NumericArray;
-}
-
-/** BOOL is 0 or 1 in a byte; FP16 and BF16 are their bits. */
-export const ARRAYS: Readonly<Record<NumericDatatype, ArrayType>> = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  BF16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-};
+import {
+  ELEMENT_SIZES,
+  isDatatype,
+  type NumericArray,
+  type NumericDatatype,
+  type Tensor,
+  viewElements,
+} from "@strainflow/series";
 
 export function isNumeric(datatype: unknown): datatype is NumericDatatype {
-  return typeof datatype === "string" && Object.hasOwn(ARRAYS, datatype);
+  return typeof datatype === "string" && isDatatype(datatype) && datatype !== "BYTES";
 }
 
 /** numpy has at most 64. */
@@ -50,13 +31,10 @@ export function checkShape(shape: unknown): { readonly shape: readonly number[];
 
 /** Elements of these bytes, little-endian as everywhere that Node runs; copied, so that they lie aligned and pin nothing. */
 export function elementsOf(datatype: NumericDatatype, bytes: Uint8Array, count: number): NumericArray {
-  const type = ARRAYS[datatype];
-  if (bytes.length !== count * type.BYTES_PER_ELEMENT)
-    throw new RangeError(
-      `${count} elements of ${datatype} are ${count * type.BYTES_PER_ELEMENT} bytes, not ${bytes.length}`,
-    );
-  const own = new Uint8Array(bytes);
-  return new type(own.buffer, 0, count);
+  const size = count * ELEMENT_SIZES[datatype];
+  if (bytes.length !== size)
+    throw new RangeError(`${count} elements of ${datatype} are ${size} bytes, not ${bytes.length}`);
+  return viewElements(datatype, new Uint8Array(bytes));
 }
 
 /** Its bytes, as they lie. @throws `Error` where data and shape do not fit */
@@ -65,7 +43,7 @@ export function bytesOf(tensor: Tensor): Uint8Array {
   const { count } = checkShape(tensor.shape);
   if (!isNumeric(datatype) || !ArrayBuffer.isView(data))
     throw new TypeError(`${datatype} is not an array of numbers`);
-  if (data.BYTES_PER_ELEMENT !== ARRAYS[datatype].BYTES_PER_ELEMENT || data.length !== count)
+  if (data.BYTES_PER_ELEMENT !== ELEMENT_SIZES[datatype] || data.length !== count)
     throw new RangeError(
       `${data.length} elements of ${data.BYTES_PER_ELEMENT} bytes do not make ${datatype} [${tensor.shape.join(", ")}]`,
     );

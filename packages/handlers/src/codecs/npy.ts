@@ -1,7 +1,7 @@
-import type { Tensor } from "@strainflow/series";
+import { ELEMENT_SIZES, type NumericDatatype, type Tensor } from "@strainflow/series";
 import type { Codec } from "../codec.ts";
 import { rowMajor, swapBytes } from "./element-order.ts";
-import { ARRAYS, bytesOf, checkShape, elementsOf, isNumeric, type NumericDatatype } from "./elements.ts";
+import { bytesOf, checkShape, elementsOf, isNumeric } from "./elements.ts";
 
 /*
  * numpy's file of one array: "\x93NUMPY", the version, the length of the header, the header: a Python dictionary of
@@ -75,9 +75,8 @@ function decodeNpy(bytes: Uint8Array): Tensor {
   const header = readHeader(new TextDecoder().decode(bytes.subarray(from, from + size)));
   const { datatype, order, shape, fortran } = header;
   const { count } = checkShape(shape);
-  const elementSize = ARRAYS[datatype].BYTES_PER_ELEMENT;
   let data = elementsOf(datatype, bytes.subarray(from + size), count);
-  if (order === ">" && elementSize > 1) swapBytes(data);
+  if (order === ">" && ELEMENT_SIZES[datatype] > 1) swapBytes(data);
   if (fortran) data = rowMajor(data, shape);
   return { datatype, shape, data };
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from "@strainflow/series";
+import { byteStringsSize, joinByteStrings, splitByteStrings, type Tensor } from "@strainflow/series";
 import { type Codec, fromBase64 } from "../codec.ts";
 import { bytesOf, checkShape, elementsOf, isNumeric } from "./elements.ts";
 import { isNpy, npy } from "./npy.ts";
@@ -78,30 +78,15 @@ function decode(bytes: Uint8Array): Tensor {
 }
 
 function packStrings(data: Tensor["data"], count: number): Uint8Array {
-  if (!Array.isArray(data) || data.length !== count)
+  if (ArrayBuffer.isView(data) || data.length !== count)
     throw new RangeError(`BYTES are a list of ${count} byte strings, as many as the shape has`);
-  const bytes = new Uint8Array(data.reduce((sum: number, { length }: Uint8Array) => sum + 4 + length, 0));
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const text of data) {
-    view.setUint32(at, text.length, true);
-    bytes.set(text, at + 4);
-    at += 4 + text.length;
-  }
-  return bytes;
+  return joinByteStrings(data);
 }
 
 function unpackStrings(bytes: Uint8Array, count: number): Uint8Array[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const texts: Uint8Array[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const end = at + 4 <= bytes.length ? at + 4 + view.getUint32(at, true) : Number.POSITIVE_INFINITY;
-    if (end > bytes.length || texts.length === count)
-      throw new RangeError(`its bytes are not ${count} strings`);
-    texts.push(bytes.slice(at + 4, end));
-    at = end;
-  }
-  if (texts.length !== count) throw new RangeError(`${texts.length} strings for a shape of ${count}`);
-  return texts;
+  const texts = splitByteStrings(bytes, count);
+  if (texts.length !== count || byteStringsSize(texts) !== bytes.length)
+    throw new RangeError(`its bytes are not ${count} strings`);
+  // Copies, which do not keep the whole message alive.
+  return texts.map((text) => text.slice());
 }

@@ -1,4 +1,4 @@
-import { type Datatype, invalidOption } from "@strainflow/series";
+import { type Datatype, ELEMENT_SIZES, invalidOption, isDatatype } from "@strainflow/series";
 
 /** A tensor that a network takes. */
 export interface ExportInput {
@@ -12,20 +12,9 @@ export interface ExportInput {
 }
 
 /** Types that frameworks and servers share; strings and bfloat16 are no arrays of numpy's. */
-export const exportTypes: readonly Datatype[] = [
-  "BOOL",
-  "UINT8",
-  "UINT16",
-  "UINT32",
-  "UINT64",
-  "INT8",
-  "INT16",
-  "INT32",
-  "INT64",
-  "FP16",
-  "FP32",
-  "FP64",
-];
+export const exportTypes: readonly Datatype[] = Object.keys(ELEMENT_SIZES)
+  .filter(isDatatype)
+  .filter((datatype) => datatype !== "BYTES" && datatype !== "BF16");
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_.:/-]*$/;
 

@@ -1,6 +1,5 @@
-import type { Datatype } from "@strainflow/series";
+import { type Datatype, joinByteStrings, splitByteStrings } from "@strainflow/series";
 import { Tensor } from "onnxruntime-node";
-import { joinTexts, splitTexts } from "../tensors/text-tensors.ts";
 import type { GraphTensor, MovedTensor, StepRun } from "./worker-messages.ts";
 
 /** A model inside a compute thread. It runs one request at a time. */
@@ -96,7 +95,7 @@ export function toOrt(datatype: Datatype, shape: readonly number[], buffer: Arra
     case "FP64":
       return new Tensor("float64", new Float64Array(buffer), shape);
     case "BYTES":
-      return new Tensor("string", splitTexts(new Uint8Array(buffer)).map(readText), shape);
+      return new Tensor("string", splitByteStrings(new Uint8Array(buffer)).map(readText), shape);
     case "BF16":
       return markBf16(new Tensor("uint16", new Uint16Array(buffer), shape));
   }
@@ -139,7 +138,7 @@ function readText(bytes: Uint8Array): string {
 
 function textBuffer(texts: readonly string[]): ArrayBuffer {
   const encoder = new TextEncoder();
-  return joinTexts(texts.map((text) => encoder.encode(text))).buffer;
+  return joinByteStrings(texts.map((text) => encoder.encode(text))).buffer;
 }
 
 function copyBytes(view: ArrayBufferView): ArrayBuffer {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
+import { ELEMENT_SIZES } from "@strainflow/series";
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { putStates } from "../sequences/put-states.ts";
 import { joinRows, rowOf, splitRows } from "../sequences/state-rows.ts";
-import { ELEMENT_SIZE } from "../tensors/datatypes.ts";
 import { type Bf16Edges, isBf16Refusal, narrow, widen, withoutBf16Edges } from "./bf16-edges.ts";
 import { type ComputeModel, cloneTensor, datatypeOfOrt, fromOrt, toOrt } from "./compute-model.ts";
 import type { GraphTensor, LoadSpec, MovedTensor, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
@@ -143,7 +143,7 @@ function present(outputs: Readonly<Record<string, Tensor>>, name: string): Tenso
 function initialState(state: StateSpec): Tensor {
   const count = state.shape.reduce((product, size) => product * size, 1);
   // Zeros: also of texts, each of length zero behind four bytes.
-  const size = state.datatype === "BYTES" ? 4 : ELEMENT_SIZE[state.datatype];
+  const size = state.datatype === "BYTES" ? 4 : ELEMENT_SIZES[state.datatype];
   const buffer = new ArrayBuffer(state.initial?.byteLength ?? count * size);
   if (state.initial !== undefined) new Uint8Array(buffer).set(state.initial);
   return toOrt(state.datatype, state.shape, buffer);

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelWarmup_Input } from "@strainflow/proto";
+import { ELEMENT_SIZES } from "@strainflow/series";
 import type { ModelFolder } from "../models/model-folder.ts";
 import { datatypeOf, type ModelSpec, notLoadable } from "../models/model-spec.ts";
 import { Refusal } from "../refusal.ts";
 import type { ControlInputs } from "../sequences/sequence-controls.ts";
-import { ELEMENT_SIZE, elementCountOf } from "../tensors/datatypes.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 import type { ComputeThread } from "./compute-thread.ts";
 import type { MovedTensor } from "./worker-messages.ts";
 
@@ -48,14 +49,14 @@ async function tensorOf(
   const datatype = datatypeOf(folder.name, what, input.dataType);
   const shape = [...lead, ...input.dims.map(Number)];
   const elements = elementCountOf(shape);
-  const size = (elements ?? 0) * ELEMENT_SIZE[datatype];
-  if (elements === undefined || ELEMENT_SIZE[datatype] === 0)
+  const size = (elements ?? 0) * ELEMENT_SIZES[datatype];
+  if (elements === undefined || ELEMENT_SIZES[datatype] === 0)
     throw notLoadable(folder.name, `${what}: no tensor of ${datatype} [${shape}] can be made`);
   const source = input.inputDataType;
   if (source.case !== "inputDataFile") {
     const bytes = new Uint8Array(size);
     // Small whole numbers: as floats or half floats their bytes would be anything, also no number at all.
-    if (source.case === "randomData" && source.value && ELEMENT_SIZE[datatype] === 1)
+    if (source.case === "randomData" && source.value && ELEMENT_SIZES[datatype] === 1)
       for (let at = 0; at < size; at++) bytes[at] = Math.floor(Math.random() * 2);
     if (source.case === "randomData" && source.value && datatype === "FP32")
       new Float32Array(bytes.buffer).forEach((_, at, all) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isDatatype } from "@strainflow/series";
 import type { MovedTensor } from "../backends/worker-messages.ts";
 import type { Core } from "../core.ts";
 import { EnsembleScheduler } from "../ensembles/ensemble-scheduler.ts";
@@ -6,7 +7,7 @@ import type { Model } from "../models/model.ts";
 import { invalid, Refusal } from "../refusal.ts";
 import type { SequenceHandOver } from "../sequences/sequence-hand-over.ts";
 import { SequenceScheduler } from "../sequences/sequence-scheduler.ts";
-import { elementCountOf, isDatatype } from "../tensors/datatypes.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 import { readBody } from "./body.ts";
 import { fieldsOf, integerOf, type Json, listOf, member, parseJson, textOf } from "./json-fields.ts";
 import { HEADER, headerSize } from "./requests.ts";

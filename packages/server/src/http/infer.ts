@@ -1,7 +1,8 @@
+import { isDatatype } from "@strainflow/series";
 import type { ModelRequest } from "../models/model.ts";
 import { invalid, Refusal } from "../refusal.ts";
 import type { SharedTensors } from "../requests/model-request.ts";
-import { elementCountOf, isDatatype } from "../tensors/datatypes.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import type { SharedPlace } from "../tensors/shared-tensors.ts";
 import {

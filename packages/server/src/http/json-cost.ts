@@ -1,5 +1,5 @@
+import { ELEMENT_SIZES } from "@strainflow/series";
 import { invalid } from "../refusal.ts";
-import { ELEMENT_SIZE } from "../tensors/datatypes.ts";
 import type { RawTensors } from "../tensors/raw-tensor.ts";
 import type { AnswerForm } from "./infer.ts";
 
@@ -39,7 +39,7 @@ export function checkAnswer(outputs: RawTensors, form: AnswerForm): void {
   let elements = 0;
   for (const [name, { datatype, data, elsewhere }] of outputs)
     if (elsewhere !== true && !(form.byOutput.get(name) ?? form.binary))
-      elements += data.byteLength / (datatype === "BYTES" ? 4 : ELEMENT_SIZE[datatype]);
+      elements += data.byteLength / (datatype === "BYTES" ? 4 : ELEMENT_SIZES[datatype]);
   if (elements > MOST_ELEMENTS)
     throw invalid("the outputs are too many numbers for an answer in JSON; ask for them as binary data");
 }

@@ -1,7 +1,6 @@
-import type { Datatype } from "@strainflow/series";
+import { type Datatype, joinByteStrings, splitByteStrings } from "@strainflow/series";
 import { invalid, Refusal } from "../refusal.ts";
 import { elements } from "../tensors/tensor-bytes.ts";
-import { joinTexts, splitTexts } from "../tensors/text-tensors.ts";
 import { booleanOf, integerOf, isList, type Json, numberOf } from "./json-fields.ts";
 
 /** Data is nested no deeper than its rank. */
@@ -51,7 +50,7 @@ function arrayOf(input: string, datatype: Datatype, values: readonly Json[]): Ar
     case "FP64":
       return Float64Array.from(values, (value) => numberOf(value, "data"));
     case "BYTES":
-      return joinTexts(values.map(textBytes));
+      return joinByteStrings(values.map(textBytes));
     case "FP16":
     case "BF16":
       throw invalid(
@@ -78,7 +77,7 @@ export function jsonOfTensor(datatype: Datatype, data: Uint8Array): string[] {
       `sending ${datatype} data via JSON is not supported. Please use the binary data format for output`,
     );
   if (datatype === "BYTES")
-    return splitTexts(data).map((text) => JSON.stringify(Buffer.from(text).toString("utf8")));
+    return splitByteStrings(data).map((text) => JSON.stringify(Buffer.from(text).toString("utf8")));
   const values = elements(datatype, data);
   const texts: string[] = [];
   for (const value of values)

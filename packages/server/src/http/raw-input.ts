@@ -1,8 +1,9 @@
+import { ELEMENT_SIZES } from "@strainflow/series";
 import type { ModelRequest } from "../models/model.ts";
 import type { ModelSpec } from "../models/model-spec.ts";
 import { invalid } from "../refusal.ts";
 import { requestLabel } from "../requests/check-request.ts";
-import { ELEMENT_SIZE, elementCountOf } from "../tensors/datatypes.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 
 /** A body that is nothing but the bytes of the model's only input. @throws Refusal in Triton's words */
 export function parseRawInput({ name, maxBatchSize, inputs }: ModelSpec, body: Buffer): ModelRequest {
@@ -20,7 +21,7 @@ export function parseRawInput({ name, maxBatchSize, inputs }: ModelSpec, body: B
       `${label}The shape of the raw input '${port.name}' can not be deduced because there are more than one variable-sized dimension`,
     );
   const known = elementCountOf(shape.filter((size) => size >= 0)) ?? 0;
-  const size = known * ELEMENT_SIZE[datatype];
+  const size = known * ELEMENT_SIZES[datatype];
   const sized = datatype === "BYTES" ? known : open === 1 ? Math.floor(body.byteLength / size) : 0;
   if (datatype !== "BYTES" && body.byteLength !== (open === 1 ? sized * size : size))
     throw invalid(

@@ -5,7 +5,7 @@ import {
   ModelInstanceGroup_Kind,
   type ModelSequenceBatching_State,
 } from "@strainflow/proto";
-import { ELEMENT_SIZES, splitByteStrings } from "@strainflow/series";
+import { byteStringsSize, ELEMENT_SIZES, splitByteStrings } from "@strainflow/series";
 import type { LoadSpec, NativeSpec, StateSpec } from "../backends/worker-messages.ts";
 import type { RateShare } from "../scheduling/rate-limiter.ts";
 import { elementCountOf } from "../tensors/datatypes.ts";
@@ -110,15 +110,12 @@ async function stateSpec(
   const data = await readFile(file).catch((cause: unknown) => {
     throw notLoadable(config.name, `the initial_state of ${what}, ${file}, cannot be read`, cause);
   });
-  const size = elements * ELEMENT_SIZES[datatype];
-  const fits = datatype === "BYTES" ? splitByteStrings(data).length === elements : data.byteLength === size;
-  if (!fits)
-    throw notLoadable(
-      config.name,
-      datatype === "BYTES"
-        ? `${file} holds ${splitByteStrings(data).length} texts; ${what} takes ${elements}`
-        : `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`,
-    );
+  const texts = datatype === "BYTES" ? splitByteStrings(data) : undefined;
+  const size = texts === undefined ? elements * ELEMENT_SIZES[datatype] : byteStringsSize(texts);
+  if (texts !== undefined && texts.length !== elements)
+    throw notLoadable(config.name, `${file} holds ${texts.length} texts; ${what} takes ${elements}`);
+  if (data.byteLength !== size)
+    throw notLoadable(config.name, `${file} holds ${data.byteLength} bytes; ${what} takes ${size}`);
   return { ...spec, initial: new Uint8Array(data) };
 }
 

@@ -1,6 +1,7 @@
+import { ELEMENT_SIZES } from "@strainflow/series";
 import type { ModelSpec, Port } from "../models/model-spec.ts";
 import { invalid, type Refusal } from "../refusal.ts";
-import { ELEMENT_SIZE, elementCountOf } from "../tensors/datatypes.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 import type { RawTensor, RawTensors } from "../tensors/raw-tensor.ts";
 import { checkTexts } from "../tensors/text-tensors.ts";
 
@@ -93,7 +94,7 @@ function checkTensor(spec: ModelSpec, port: Port, { datatype, shape, data }: Raw
     checkTexts({ input: port.name, model: name, label: requestLabel(id) }, data, elements);
     return;
   }
-  const size = elements * ELEMENT_SIZE[datatype];
+  const size = elements * ELEMENT_SIZES[datatype];
   if (data.byteLength !== size)
     throw invalid(
       `${requestLabel(id)}input byte size mismatch for input '${port.name}' for model '${name}'. Expected ${size}, got ${data.byteLength}`,

@@ -1,7 +1,7 @@
+import { isDatatype } from "@strainflow/series";
 import type { ModelRequest } from "../models/model.ts";
 import type { ModelSpec } from "../models/model-spec.ts";
 import { invalid } from "../refusal.ts";
-import { isDatatype } from "../tensors/datatypes.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { type SharedPlace, sharedPlace } from "../tensors/shared-tensors.ts";
 import { contentsBytes } from "../tensors/typed-contents.ts";

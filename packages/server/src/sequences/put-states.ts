@@ -1,7 +1,6 @@
-import type { Datatype } from "@strainflow/series";
+import { type Datatype, ELEMENT_SIZES, splitByteStrings } from "@strainflow/series";
 import type { MovedTensor, StateSpec } from "../backends/worker-messages.ts";
-import { ELEMENT_SIZE, elementCountOf } from "../tensors/datatypes.ts";
-import { splitTexts } from "../tensors/text-tensors.ts";
+import { elementCountOf } from "../tensors/datatypes.ts";
 
 /**
  * States from elsewhere in the order of a model's own. A kernel that keeps FP64 where its graph has FP32 takes either;
@@ -50,8 +49,8 @@ function checkShape({ input, shape, anySize }: StateSpec, tensor: MovedTensor): 
   const { datatype, buffer } = tensor;
   const held =
     datatype === "BYTES"
-      ? splitTexts(new Uint8Array(buffer)).length
-      : buffer.byteLength / ELEMENT_SIZE[datatype];
+      ? splitByteStrings(new Uint8Array(buffer)).length
+      : buffer.byteLength / ELEMENT_SIZES[datatype];
   if (held !== count)
     throw new Error(`state '${input}' of [${tensor.shape}] has ${count} elements, not ${held}`);
 }

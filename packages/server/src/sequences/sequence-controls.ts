@@ -4,11 +4,11 @@ import {
   type ModelConfig,
   type ModelSequenceBatching_Control,
 } from "@strainflow/proto";
+import { joinByteStrings } from "@strainflow/series";
 import type { MovedTensor } from "../backends/worker-messages.ts";
 import { notLoadable } from "../models/model-spec.ts";
 import { invalid } from "../refusal.ts";
 import type { SequencePlace } from "../scheduling/scheduler.ts";
-import { joinTexts } from "../tensors/text-tensors.ts";
 
 /** The inputs that a sequence batcher adds to a request. */
 export interface ControlInputs {
@@ -119,7 +119,7 @@ function correlation(model: string, name: string, type: DataType): Fill {
     case DataType.TYPE_STRING:
       return ({ id, ready }) => ({
         datatype: "BYTES",
-        buffer: joinTexts([Buffer.from(ready ? String(id) : "")]).buffer,
+        buffer: joinByteStrings([Buffer.from(ready ? String(id) : "")]).buffer,
       });
     default:
       throw notLoadable(model, `control '${name}' (CORRID) must be UINT64, INT64, UINT32, INT32 or STRING`);

@@ -1,8 +1,7 @@
-import type { Datatype } from "@strainflow/series";
+import { type Datatype, joinByteStrings } from "@strainflow/series";
 import { invalid } from "../refusal.ts";
 import type { RawTensor, RawTensors } from "./raw-tensor.ts";
 import { elements } from "./tensor-bytes.ts";
-import { joinTexts } from "./text-tensors.ts";
 
 /** Labels of an output's classes, by output. */
 export type Labels = ReadonlyMap<string, readonly string[]>;
@@ -51,7 +50,7 @@ function best(
   return {
     datatype: "BYTES",
     shape: batched ? [batch, kept] : [kept],
-    data: joinTexts(texts),
+    data: joinByteStrings(texts),
     movable: true,
   };
 }

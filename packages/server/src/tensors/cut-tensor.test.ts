@@ -1,7 +1,7 @@
+import { joinByteStrings, splitByteStrings } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { splitBatch } from "../scheduling/batch.ts";
-import { joinTexts, splitTexts } from "./text-tensors.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 9 });
 
@@ -20,7 +20,7 @@ describe("a batch of texts", () => {
         const bytes = (texts: readonly string[]) => texts.map((one) => new TextEncoder().encode(one));
         const width = all[0]![0]!.length;
         const size = all.reduce((sum, rows) => sum + rows.length, 0);
-        const data = joinTexts(bytes(all.flat(2)));
+        const data = joinByteStrings(bytes(all.flat(2)));
         const output = { datatype: "BYTES" as const, shape: [size, width], data, movable: false };
         const members = all.map((rows) => ({ size: rows.length, inputs: new Map() }));
         const parts = splitBatch(new Map([["texts", output]]), members);
@@ -28,9 +28,9 @@ describe("a batch of texts", () => {
           const part = parts[i];
           if (!(part instanceof Map)) throw part;
           expect(part.get("texts").shape).toEqual([rows.length, width]);
-          expect(splitTexts(part.get("texts").data).map((one) => new TextDecoder().decode(one))).toEqual(
-            rows.flat().map((one) => new TextDecoder().decode(new TextEncoder().encode(one))),
-          );
+          expect(
+            splitByteStrings(part.get("texts").data).map((one) => new TextDecoder().decode(one)),
+          ).toEqual(rows.flat().map((one) => new TextDecoder().decode(new TextEncoder().encode(one))));
         }
       }),
       { numRuns: 200 },

@@ -1,9 +1,5 @@
 import { invalid } from "../refusal.ts";
 
-/*
- * BYTES on the wire: each element behind its length, four bytes little-endian.
- */
-
 interface Place {
   readonly input: string;
   readonly model: string;
@@ -40,29 +36,4 @@ export function checkTexts({ input, model, label }: Place, data: Uint8Array, exp
     throw invalid(
       `${label}expected ${expected} string elements for inference input '${input}' for model '${model}', got ${found}`,
     );
-}
-
-/** The elements of a checked tensor, as views. */
-export function splitTexts(data: Uint8Array): Uint8Array[] {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const elements: Uint8Array[] = [];
-  for (let at = 0; at + 4 <= data.byteLength; ) {
-    const size = view.getUint32(at, true);
-    elements.push(data.subarray(at + 4, at + 4 + size));
-    at += 4 + size;
-  }
-  return elements;
-}
-
-/** Elements as they travel. */
-export function joinTexts(elements: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const data = new Uint8Array(elements.reduce((size, element) => size + 4 + element.byteLength, 0));
-  const view = new DataView(data.buffer);
-  let at = 0;
-  for (const element of elements) {
-    view.setUint32(at, element.byteLength, true);
-    data.set(element, at + 4);
-    at += 4 + element.byteLength;
-  }
-  return data;
 }

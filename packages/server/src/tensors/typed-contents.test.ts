@@ -1,10 +1,10 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { InferTensorContentsSchema } from "@strainflow/proto";
+import { joinByteStrings } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Refusal } from "../refusal.ts";
-import { joinTexts } from "./text-tensors.ts";
 import { contentsBytes } from "./typed-contents.ts";
 
 const bytes = (array: ArrayBufferView): number[] => [
@@ -66,7 +66,7 @@ describe("contents in fields of their types", () => {
           const flags = ints.map((value) => value > 0);
           expect(read(message({ boolContents: flags }), "BOOL")).toEqual(flags.map(Number));
           const texts = ints.map((value) => Buffer.from("é".repeat(Math.abs(value) % 30)));
-          expect(read(message({ bytesContents: texts }), "BYTES")).toEqual(bytes(joinTexts(texts)));
+          expect(read(message({ bytesContents: texts }), "BYTES")).toEqual(bytes(joinByteStrings(texts)));
         },
       ),
       { numRuns: 60 },

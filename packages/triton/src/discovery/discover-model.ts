@@ -4,9 +4,8 @@ import {
   type ModelMetadataResponse,
   type ModelMetadataResponse_TensorMetadata,
 } from "@strainflow/proto";
-import { isStrainflowError, StrainflowError, type TensorSpec } from "@strainflow/series";
+import { isDatatype, isStrainflowError, StrainflowError, type TensorSpec } from "@strainflow/series";
 import { type CallOptions, callLimits } from "../call-options.ts";
-import { isDatatype } from "../tensors/tensor-bytes.ts";
 import type { Link } from "../transport/link.ts";
 import { askUntil } from "../transport/readiness.ts";
 import { type Configs, stepKey } from "./step-configs.ts";

@@ -1,10 +1,10 @@
-import { elementCount, type Tensor, type TensorData } from "@strainflow/series";
+import { elementCount, isDatatype, type Tensor, type TensorData } from "@strainflow/series";
 import { malformedResponse } from "../errors.ts";
 import type { InferResult, ParameterValue, TritonRequest } from "../request.ts";
 import { type Json, jsonText } from "./json-text.ts";
 import { outputParameters, sharedMemoryOf, sharedMemoryParameters, sharedOutputs } from "./request-header.ts";
 import { extraParameters, sequenceParameters } from "./request-parameters.ts";
-import { isDatatype, tensorBytes, tensorData } from "./tensor-bytes.ts";
+import { tensorBytes, tensorData } from "./tensor-bytes.ts";
 
 /** The body of an inference request: JSON, then the tensors in order. */
 export interface HttpBody {

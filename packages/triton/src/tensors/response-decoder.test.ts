@@ -1,10 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelInferResponseSchema, ModelStreamInferResponseSchema } from "@strainflow/proto";
-import type { Datatype, TensorData } from "@strainflow/series";
+import { type Datatype, ELEMENT_SIZES, type TensorData } from "@strainflow/series";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createResponseDecoder } from "./response-decoder.ts";
-import { ELEMENT_SIZES } from "./tensor-bytes.ts";
 
 interface Output {
   readonly name: string;

@@ -1,10 +1,10 @@
-import type { Datatype, Tensor } from "@strainflow/series";
+import { type Datatype, isDatatype, type Tensor } from "@strainflow/series";
 import { malformedResponse } from "../errors.ts";
 import type { ParameterValue } from "../request.ts";
 import { LENGTH_DELIMITED, VARINT, WireReader } from "../transport/wire.ts";
 import { copyOf, sameBytes } from "./known-bytes.ts";
 import { createParameterMemory } from "./parameter-memory.ts";
-import { isDatatype, tensorData } from "./tensor-bytes.ts";
+import { tensorData } from "./tensor-bytes.ts";
 import { typedContents } from "./typed-contents.ts";
 
 /*
