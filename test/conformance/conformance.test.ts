@@ -14,6 +14,7 @@ import { queries } from "./topics/queries.ts";
 import { refusals } from "./topics/refusals.ts";
 import { sequences } from "./topics/sequences.ts";
 import { slots } from "./topics/slots.ts";
+import { streamAnswers } from "./topics/stream-answers.ts";
 import { streams } from "./topics/streams.ts";
 import { throughOurClient } from "./topics/through-our-client.ts";
 import { values } from "./topics/values.ts";
@@ -28,6 +29,7 @@ const OPEN: readonly Topic[] = [
   batches,
   refusals,
   streams,
+  streamAnswers,
   sequences,
   slots,
   httpQueries,

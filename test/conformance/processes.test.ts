@@ -6,6 +6,7 @@ import { httpValues } from "./topics/http.ts";
 import { queries } from "./topics/queries.ts";
 import { refusals } from "./topics/refusals.ts";
 import { sequences } from "./topics/sequences.ts";
+import { streamAnswers } from "./topics/stream-answers.ts";
 import { streams } from "./topics/streams.ts";
 import { throughOurClient } from "./topics/through-our-client.ts";
 
@@ -17,6 +18,7 @@ const TOPICS: readonly Topic[] = [
   queries,
   refusals,
   streams,
+  streamAnswers,
   sequences,
   httpValues,
   throughOurClient,

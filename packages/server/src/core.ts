@@ -9,6 +9,7 @@ import { asRefusal, Refusal } from "./refusal.ts";
 import { decodeInferRequest } from "./requests/decode-request.ts";
 import {
   encodeEmptyFinal,
+  encodeStreamError,
   FINAL,
   NOT_FINAL,
   ResponseEncoder,
@@ -20,7 +21,6 @@ import { toldSequence } from "./requests/told-sequence.ts";
 import { nowNs } from "./scheduling/monotonic.ts";
 import type { Outcome } from "./scheduling/scheduler.ts";
 import type { SequenceOwner } from "./sequences/sequence-owner.ts";
-import type { RawTensors } from "./tensors/raw-tensor.ts";
 import type { SharedMemory } from "./tensors/shared-memory.ts";
 import { deliver } from "./tensors/shared-tensors.ts";
 import type { ServerLog } from "./watching/server-log.ts";
@@ -141,8 +141,10 @@ export class Core {
             done({ id, outcome: this.#encode(model, request, form, outcome) });
           else done({ id, outcome: flags.emptyFinal ? encodeEmptyFinal(spec.name, id) : undefined });
         },
-        (outputs, model) =>
-          more?.(this.#encoder(model).streamed(id, outputs, parametersOf(model, request, NOT_FINAL))),
+        (outcome, model) => {
+          const encoded = this.#encode(model, request, "more", outcome);
+          if (!(encoded instanceof Refusal)) more?.(encoded);
+        },
       );
       return decoupled ? { abandon: () => pending.abandon(), unordered: true } : pending;
     } catch (error) {
@@ -156,12 +158,12 @@ export class Core {
    * Runs a request by the model that it belongs to. `done` is called once and never from inside; what it does with the
    * outcome is part of the request's trace. Responses of a decoupled model come by `more`, before `done`.
    *
-   * @throws Refusal if there is no such model, or the server is closing
+   * @throws Refusal if there is no such model, it does not take the request, or the server is closing
    */
   run(
     named: NamedRequest,
     done: (outcome: Outcome, model: Model) => void,
-    more?: (outputs: RawTensors, model: Model) => void,
+    more?: (outcome: Outcome, model: Model) => void,
   ): Pending {
     if (this.refusing) throw new Refusal("UNAVAILABLE", "the server is closing");
     const { request, front, receivedNs } = named;
@@ -172,27 +174,44 @@ export class Core {
     for (const { region, offset, byteSize } of places?.values() ?? [])
       this.sharedMemory.check(region, offset, byteSize);
     const trace = this.tracer.begin(model.spec, request, front, receivedNs);
-    return model.infer(
-      request,
-      (outcome, timing) => {
-        trace?.ran(outcome, timing);
-        done(places === undefined ? outcome : deliver(this.sharedMemory, places, outcome), model);
-        trace?.sent();
-      },
-      (outputs) => more?.(outputs, model),
-    );
+    const delivered = (outcome: Outcome): Outcome =>
+      places === undefined ? outcome : deliver(this.sharedMemory, places, outcome);
+    try {
+      return model.infer(
+        request,
+        (outcome, timing) => {
+          trace?.ran(outcome, timing);
+          done(delivered(outcome), model);
+          trace?.sent();
+        },
+        (outcome) => more?.(delivered(outcome), model),
+      );
+    } catch (error) {
+      trace?.ran(asRefusal(error), undefined);
+      trace?.sent();
+      throw error;
+    }
   }
 
-  #encode(model: Model, request: ModelRequest, form: AnswerForm, outcome: Outcome): Buffer | Refusal {
-    if (outcome instanceof Refusal) return outcome;
+  /** Answers of a model that took the request. `more`: one of several, after which others come. */
+  #encode(
+    model: Model,
+    request: ModelRequest,
+    form: AnswerForm | "more",
+    outcome: Outcome,
+  ): Buffer | Refusal {
     const { id } = request;
+    const final = form !== "more";
+    const failed = (refusal: Refusal): Buffer | Refusal =>
+      form === "unary" ? refusal : encodeStreamError(id, refusal.message, { model: model.spec.name, final });
+    if (outcome instanceof Refusal) return failed(outcome);
     const encoder = this.#encoder(model);
     try {
       if (form === "unary") return encoder.unary(id, outcome, parametersOf(model, request));
-      return encoder.streamed(id, outcome, parametersOf(model, request, FINAL));
+      return encoder.streamed(id, outcome, parametersOf(model, request, final ? FINAL : NOT_FINAL));
     } catch (error) {
       // Outputs beyond what one message can hold.
-      return asRefusal(error);
+      return failed(asRefusal(error));
     }
   }
 

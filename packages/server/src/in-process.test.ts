@@ -1,5 +1,5 @@
-import type { InferListener, InferResponse } from "@strainflow/series";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { InProcessListener, InProcessResponse } from "./in-process.ts";
 import { createServer, type InferenceServer } from "./server.ts";
 import { float32, floats, RawClient, sequence } from "./testing/raw-client.ts";
 import {
@@ -23,6 +23,15 @@ describe("a model of this process", () => {
       network("network"),
       accumulator("sums"),
       {
+        name: "repeat",
+        config: `backend: "strainflow"
+model_transaction_policy { decoupled: true }
+input [ { name: "IN" data_type: TYPE_INT32 dims: [-1] }, { name: "DELAY" data_type: TYPE_UINT32 dims: [-1] }, { name: "WAIT" data_type: TYPE_UINT32 dims: [1] } ]
+output [ { name: "OUT" data_type: TYPE_INT32 dims: [1] }, { name: "IDX" data_type: TYPE_UINT32 dims: [1] } ]
+parameters { key: "strainflow.native" value: { string_value: "repeat" } }`,
+        versions: { "1": new Uint8Array(0) },
+      },
+      {
         ...ensemble("ens", "snap", "network", "sums"),
         config: `${ensemble("ens", "snap", "network", "sums").config}
 parameters { key: "strainflow.sample_rate" value: { string_value: "2048" } }`,
@@ -39,8 +48,11 @@ parameters { key: "strainflow.sample_rate" value: { string_value: "2048" } }`,
   const update = (i: number) =>
     Float32Array.from({ length: CHANNELS * UPDATE }, (_, at) => Math.sin(i * 17 + at));
 
-  function collect(): InferListener & { readonly responses: InferResponse[]; readonly end: Promise<void> } {
-    const responses: InferResponse[] = [];
+  function collect(): InProcessListener & {
+    readonly responses: InProcessResponse[];
+    readonly end: Promise<void>;
+  } {
+    const responses: InProcessResponse[] = [];
     let closed = (): void => {};
     let lost = (_: Error): void => {};
     const end = new Promise<void>((resolve, reject) => {
@@ -126,6 +138,41 @@ parameters { key: "strainflow.sample_rate" value: { string_value: "2048" } }`,
     await listener.end;
     expect(listener.responses[0]?.error?.message).toContain("missing required input(s) ['x']");
     expect(listener.responses[1]).toMatchObject({ id: "right", outputs: { score: { shape: [2, 1] } } });
+  });
+
+  it("gives all responses of a decoupled model, and its end, and lets nobody wait for them", async () => {
+    const listener = collect();
+    const ask = (id: string, values: readonly number[], delayMs: number) => ({
+      id,
+      inputs: {
+        IN: { datatype: "INT32" as const, shape: [values.length], data: Int32Array.from(values) },
+        DELAY: {
+          datatype: "UINT32" as const,
+          shape: [values.length],
+          data: new Uint32Array(values.length).fill(delayMs),
+        },
+        WAIT: { datatype: "UINT32" as const, shape: [1], data: new Uint32Array(1) },
+      },
+    });
+    const call = server.inProcess("repeat").open(listener);
+    call.send(ask("slow", [1, 2, 3], 50));
+    call.send(ask("none", [], 0));
+    call.send(ask("quick", [7, 8], 0));
+    call.send({ id: "wrong", inputs: {} });
+    call.end();
+    await listener.end;
+    const of = (wanted: string) =>
+      listener.responses
+        .filter(({ id }) => id === wanted)
+        .map(({ outputs, final }) => [...(outputs.OUT?.data ?? []), final]);
+    expect(of("slow")).toEqual([[1, false], [2, false], [3, false], [true]]);
+    expect(of("none")).toEqual([[true]]);
+    expect(of("quick")).toEqual([[7, false], [8, false], [true]]);
+    expect(of("wrong")).toEqual([[true]]);
+    expect(listener.responses.findIndex(({ id }) => id === "quick")).toBeLessThan(
+      listener.responses.findIndex(({ id, final }) => id === "slow" && final),
+    );
+    expect(listener.responses.find(({ id }) => id === "wrong")?.error?.message).toContain("missing required");
   });
 
   it("is silent after it was given up", async () => {

@@ -18,8 +18,20 @@ import { SequenceOwner } from "./sequences/sequence-owner.ts";
 import type { RawTensor } from "./tensors/raw-tensor.ts";
 import { fromRaw, toRaw } from "./tensors/tensor-bytes.ts";
 
+/** One of a request's responses. */
+export interface InProcessResponse extends InferResponse {
+  /** No other comes after it. `false` of decoupled models only, whose last one has no outputs, as over gRPC. */
+  readonly final: boolean;
+}
+
+export interface InProcessListener extends InferListener {
+  /** In request order (not those of decoupled models, which come as they are made). */
+  response(response: InProcessResponse): void;
+}
+
 /** A model of this process, spoken to without a network: the same schedulers, the same bytes. */
 export interface InProcessModel extends StreamingModel {
+  open(listener: InProcessListener): InferCall;
   /** @throws `streaming-spec` if the model's parameters do not say how it is streamed to */
   readonly streaming: StreamingSpec;
   /** The configuration's parameters; `strainflow.*` say what a stream needs to know. */
@@ -63,14 +75,16 @@ export function inProcessModel(
 
 interface Due {
   readonly id: string;
-  response: InferResponse | undefined;
+  response: InProcessResponse | undefined;
   pending: Pending | undefined;
 }
 
 class InProcessCall implements InferCall {
   readonly #route: (place: SequencePlace | undefined) => Model;
-  readonly #listener: InferListener;
+  readonly #listener: InProcessListener;
   readonly #due: Due[] = [];
+  /** Of decoupled models: nobody else's responses wait for theirs. */
+  readonly #unordered = new Set<Due>();
   readonly #close: () => void;
   readonly #owner = new SequenceOwner();
   #full = false;
@@ -79,7 +93,7 @@ class InProcessCall implements InferCall {
 
   constructor(
     route: (place: SequencePlace | undefined) => Model,
-    listener: InferListener,
+    listener: InProcessListener,
     onOpen: (call: { lose(error: Error): void }) => () => void,
   ) {
     this.#route = route;
@@ -94,19 +108,28 @@ class InProcessCall implements InferCall {
         "this call takes no more requests: it was ended, cancelled or lost",
       );
     const due: Due = { id: request.id, response: undefined, pending: undefined };
-    this.#due.push(due);
+    let decoupled = false;
     const answer = (outcome: Outcome): void => {
-      due.response = responseOf(request.id, outcome);
+      const response = responseOf(request.id, outcome, true);
+      if (!this.#unordered.delete(due)) due.response = response;
+      else if (!this.#over) this.#listener.response(response);
       this.#flush();
+    };
+    const more = (outcome: Outcome): void => {
+      if (!this.#over) this.#listener.response(responseOf(request.id, outcome, false));
     };
     try {
       const asked = modelRequest(request, this.#owner);
-      due.pending = this.#route(asked.sequence).infer(asked, answer);
+      const model = this.#route(asked.sequence);
+      decoupled = model.spec.config.modelTransactionPolicy?.decoupled === true;
+      due.pending = model.infer(asked, answer, decoupled ? more : undefined);
     } catch (error) {
       const refusal = asRefusal(error);
       queueMicrotask(() => answer(refusal));
     }
-    this.#full = this.#due.length >= HIGH_WATER;
+    if (decoupled) this.#unordered.add(due);
+    else this.#due.push(due);
+    this.#full = this.#underWay >= HIGH_WATER;
     return !this.#full;
   }
 
@@ -120,8 +143,10 @@ class InProcessCall implements InferCall {
     if (this.#over) return;
     this.#over = true;
     this.#close();
-    for (const { pending, response } of this.#due) if (response === undefined) pending?.abandon();
+    for (const { pending, response } of [...this.#due, ...this.#unordered])
+      if (response === undefined) pending?.abandon();
     this.#due.length = 0;
+    this.#unordered.clear();
     this.#owner.lose();
   }
 
@@ -131,17 +156,21 @@ class InProcessCall implements InferCall {
     this.#listener.lost(error);
   }
 
+  get #underWay(): number {
+    return this.#due.length + this.#unordered.size;
+  }
+
   #flush(): void {
     while (!this.#over && this.#due[0]?.response !== undefined) {
       const { response } = this.#due.shift() ?? {};
       if (response !== undefined) this.#listener.response(response);
     }
     if (this.#over) return;
-    if (this.#ended && this.#due.length === 0) {
+    if (this.#ended && this.#underWay === 0) {
       this.#over = true;
       this.#close();
       this.#listener.closed?.();
-    } else if (this.#full && this.#due.length < HIGH_WATER) {
+    } else if (this.#full && this.#underWay < HIGH_WATER) {
       this.#full = false;
       this.#listener.drain?.();
     }
@@ -161,9 +190,9 @@ function modelRequest(request: InferRequest, owner: SequenceOwner): ModelRequest
   };
 }
 
-function responseOf(id: string, outcome: Outcome): InferResponse {
-  if (outcome instanceof Refusal) return { id, outputs: {}, error: outcome };
+function responseOf(id: string, outcome: Outcome, final: boolean): InProcessResponse {
+  if (outcome instanceof Refusal) return { id, outputs: {}, error: outcome, final };
   const outputs: Record<string, Tensor> = {};
   for (const [name, raw] of outcome) outputs[name] = fromRaw(raw);
-  return { id, outputs };
+  return { id, outputs, final };
 }

@@ -1,5 +1,5 @@
 export type { AccessRole, AccessToken, TlsFiles } from "./access.ts";
-export type { InProcessModel } from "./in-process.ts";
+export type { InProcessListener, InProcessModel, InProcessResponse } from "./in-process.ts";
 export type { ModelControlMode } from "./models/model-repository.ts";
 export { Refusal, type StatusCode } from "./refusal.ts";
 export {

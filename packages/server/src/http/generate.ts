@@ -4,6 +4,7 @@ import type { Model, ModelRequest } from "../models/model.ts";
 import { asRefusal, Refusal } from "../refusal.ts";
 import { toldSequence } from "../requests/told-sequence.ts";
 import { nowNs } from "../scheduling/monotonic.ts";
+import type { Outcome } from "../scheduling/scheduler.ts";
 import type { RawTensors } from "../tensors/raw-tensor.ts";
 import { readBody } from "./body.ts";
 import { parseGenerateRequest } from "./generate-request.ts";
@@ -37,9 +38,10 @@ export async function serveGenerate(
   const answers = streaming ? new EventStream(response) : new SingleAnswer(response);
   const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
   const named = { model: name, version, request: job, front: "HTTP", receivedNs } as const;
-  const take = (outputs: RawTensors, model: Model): void => {
+  const take = (outcome: Outcome, model: Model): void => {
     try {
-      answers.take(formatAnswer(model, job, outputs));
+      if (outcome instanceof Refusal) throw outcome;
+      answers.take(formatAnswer(model, job, outcome));
     } catch (error) {
       answers.fail(error);
     }

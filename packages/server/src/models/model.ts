@@ -1,6 +1,6 @@
 import { asRefusal, invalid, Refusal } from "../refusal.ts";
 import { checkInputs, wantedOutputs } from "../requests/check-request.ts";
-import type { Done, More, Scheduler, SequencePlace, Ticket } from "../scheduling/scheduler.ts";
+import type { Done, Outcome, Scheduler, SequencePlace, Ticket } from "../scheduling/scheduler.ts";
 import { classify, type Labels } from "../tensors/classify.ts";
 import type { RawTensors } from "../tensors/raw-tensor.ts";
 import type { SharedPlace } from "../tensors/shared-tensors.ts";
@@ -88,38 +88,46 @@ export class Model {
   /**
    * Checks a request, takes its place in the order, and runs it. `done` is called once and never from inside; before
    * it `more`, for each response of a decoupled model.
+   *
+   * @throws Refusal if the request is not taken
    */
-  infer(request: ModelRequest, done: Done, more?: More): Pending {
+  infer(request: ModelRequest, done: Done, more?: (outcome: Outcome) => void): Pending {
     const { spec, scheduler } = this;
+    const wanted = wantedOutputs(spec, request.outputs);
+    this.check(request.inputs, request.id);
+    const { id, sequence, priority = 0, queueTimeoutUs: timeoutUs = 0, classes } = request;
     let ticket: Ticket;
-    let wanted: readonly string[];
     try {
-      wanted = wantedOutputs(spec, request.outputs);
-      this.check(request.inputs, request.id);
-      const { id, sequence, priority = 0, queueTimeoutUs: timeoutUs = 0 } = request;
       ticket = scheduler.admit(sequence, { id, priority, timeoutUs });
     } catch (error) {
       const refusal: Refusal = asRefusal(error);
+      // An ensemble takes what its steps refuse then, and answers it, as in Triton.
+      if (this.steps.length === 0) throw refusal;
       queueMicrotask(() => done(refusal));
       return { abandon: () => {} };
     }
-    const { classes } = request;
-    ticket.run(request.inputs, wanted, classes === undefined ? done : this.#classified(classes, done), more);
+    if (classes === undefined) ticket.run(request.inputs, wanted, done, more);
+    else {
+      const decoupled = spec.config.modelTransactionPolicy?.decoupled === true;
+      ticket.run(
+        request.inputs,
+        wanted,
+        (outcome, timing) => done(decoupled ? outcome : this.#classified(classes, outcome), timing),
+        more && ((outputs) => more(this.#classified(classes, outputs))),
+      );
+    }
     return ticket;
   }
 
   /** Outputs as classes, where they are wanted so. */
-  #classified(classes: ReadonlyMap<string, number>, done: Done): Done {
+  #classified(classes: ReadonlyMap<string, number>, outcome: Outcome): Outcome {
     const { maxBatchSize, labels = NO_LABELS } = this.spec;
-    return (outcome, timing) => {
-      let answer = outcome;
-      try {
-        if (!(outcome instanceof Refusal)) answer = classify(outcome, classes, maxBatchSize > 0, labels);
-      } catch (error) {
-        answer = asRefusal(error);
-      }
-      done(answer, timing);
-    };
+    if (outcome instanceof Refusal) return outcome;
+    try {
+      return classify(outcome, classes, maxBatchSize > 0, labels);
+    } catch (error) {
+      return asRefusal(error);
+    }
   }
 }
 

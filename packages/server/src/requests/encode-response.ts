@@ -117,11 +117,23 @@ export function encodeEmptyFinal(model: string, id: string): Buffer {
   return framed(writer.raw(FINAL).join().finish());
 }
 
-/** A `ModelStreamInferResponse` that refuses a request, with its prefix; the stream goes on. */
-export function encodeStreamError(id: string, message: string): Buffer {
+/** What a model answers in place of outputs. */
+export interface ModelError {
+  readonly model: string;
+  /** Whether no more comes for the request. */
+  readonly final: boolean;
+}
+
+/**
+ * A `ModelStreamInferResponse` with an error, with its prefix; the stream goes on. `by`: the model that took the request;
+ * absent where none did, and then nothing is told but the request's id, as in Triton.
+ */
+export function encodeStreamError(id: string, message: string, by?: ModelError): Buffer {
   const writer = new BinaryWriter().tag(1, 2).string(message);
   writer.tag(2, 2).fork();
+  if (by !== undefined) writer.tag(1, 2).string(by.model);
   if (id !== "") writer.tag(3, 2).string(id);
+  if (by !== undefined) writer.raw(by.final ? FINAL : NOT_FINAL);
   return framed(writer.join().finish());
 }
 
