@@ -19,6 +19,7 @@ const manifests = readdirSync(join(root, "packages")).map(
 /** From the source of the data flow to its end; a package depends on earlier ones only. */
 const order = [
   "series",
+  "metrics",
   "fft",
   "steps",
   "operators",

@@ -1,9 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { METRICS_TYPE } from "@strainflow/metrics";
 import { bearerCheck } from "./bearer.ts";
 import { type BodyForm, errorReply, type Reply } from "./body.ts";
 import { ITEMS_TYPE } from "./framing.ts";
 import type { CheckedOptions } from "./serve-options.ts";
-import { METRICS_TYPE, type ServerFigures } from "./server-figures.ts";
+import type { ServerFigures } from "./server-figures.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface Requests {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { countersOf, openFront, sumMetrics } from "@strainflow/processes";
+import { countersOf, sumMetrics } from "@strainflow/metrics";
+import { openFront } from "@strainflow/processes";
 import type { HandlerCounts, HandlerInit, ToHandlerFront, ToHandlerProcess } from "./process-messages.ts";
 import type { WorkerCount } from "./requests.ts";
 import type { Served } from "./serve-handler.ts";

@@ -1,9 +1,6 @@
+import { type WrittenFamily, type WrittenValue, writeMetrics } from "@strainflow/metrics";
 import { Histogram, histogramSize, SECONDS } from "./histogram.ts";
 import type { WorkerPool } from "./worker-pool.ts";
-import { type WrittenFamily, type WrittenValue, writeMetrics } from "./write-metrics.ts";
-
-/** What the page is: for `Content-Type`. */
-export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What is counted where clients are spoken to; with what the workers count it makes the page of metrics. */
 export class ServerFigures {

@@ -1,6 +1,6 @@
+import { createHttpCaller } from "@strainflow/metrics";
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import type { CredentialOptions } from "@strainflow/triton";
-import { createHttpCaller } from "./http-caller.ts";
 
 /** Fetches one page, again and again. */
 export interface PageFetcher {

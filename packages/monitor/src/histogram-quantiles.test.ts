@@ -1,8 +1,8 @@
+import { parseMetrics } from "@strainflow/metrics";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createDeltas } from "./deltas.ts";
 import { histogramQuantiles } from "./histogram-quantiles.ts";
-import { parseMetrics } from "./metrics-text.ts";
 import { modelMetrics } from "./model-counters.ts";
 
 const bounds = [0.001, 0.01, 0.1, 1, Number.POSITIVE_INFINITY];

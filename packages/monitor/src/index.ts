@@ -4,7 +4,6 @@ export { createDeltas, type DeltaOptions, type Deltas, type ModelDelta, type Ser
 export type { EnsembleStep } from "./ensemble-steps.ts";
 export { createJsonLinesSink, sampleRecords } from "./json-lines-sink.ts";
 export type { ClientLatency, LatencyHistogram, LatencySource } from "./latency-source.ts";
-export { type MetricFamily, type MetricsText, parseMetrics, type TextProblem } from "./metrics-text.ts";
 export {
   type CounterName,
   type ModelCounters,
@@ -28,8 +27,7 @@ export {
   type PrometheusEndpoint,
   type PrometheusEndpointOptions,
 } from "./prometheus-endpoint.ts";
-export { createPushgatewaySink, type PushgatewayOptions, type PushState } from "./pushgateway-sink.ts";
-export type { MetricSample } from "./sample-line.ts";
+export { createPushgatewaySink, type PushgatewayOptions } from "./pushgateway-sink.ts";
 export { type MonitoredServer, parseServer } from "./server-address.ts";
 export { type MonitorSink, runSinks } from "./sink.ts";
 export { createTableSink, type TableSinkOptions, type TableStream } from "./table-sink.ts";

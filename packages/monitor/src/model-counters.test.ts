@@ -1,7 +1,7 @@
+import { parseMetrics } from "@strainflow/metrics";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { averages } from "./averages.ts";
-import { parseMetrics } from "./metrics-text.ts";
 import { counterMetrics, modelMetrics } from "./model-counters.ts";
 import { tritonPage } from "./testing/triton-page.ts";
 
@@ -109,5 +109,16 @@ describe("averages", () => {
     const quiet = Object.fromEntries(Object.keys(counterMetrics).map((name) => [name, 0]));
     expect(averages(quiet, 1)).toEqual({ requestsPerSecond: 0, inferencesPerSecond: 0 });
     expect(averages({ requests: 4, requestUs: 8 }, 0)).toEqual({ requestUs: 2 });
+  });
+});
+
+describe("a page of Triton itself", () => {
+  test("is read without a problem", () => {
+    const { samples, families, problemCount } = parseMetrics(tritonPage);
+    expect(problemCount).toBe(0);
+    expect(samples).toHaveLength(
+      tritonPage.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length,
+    );
+    expect(families.get("nv_inference_request_summary_us")?.type).toBe("summary");
   });
 });

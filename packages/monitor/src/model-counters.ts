@@ -1,6 +1,5 @@
+import { type MetricsText, metricValue } from "@strainflow/metrics";
 import type { Buckets } from "./histogram-quantiles.ts";
-import type { MetricsText } from "./metrics-text.ts";
-import { metricValue } from "./sample-line.ts";
 
 /** What Triton counts of a model since it was loaded. Durations are sums over requests, in microseconds. */
 export const counterMetrics = {

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { METRICS_TYPE, writeMetrics } from "@strainflow/metrics";
 import { StrainflowError } from "@strainflow/series";
 import { createActivityHistory } from "./page/activity-history.ts";
 import { createEventStream } from "./page/event-stream.ts";
@@ -6,7 +7,6 @@ import { PAGE_POLICY, pageShell } from "./page/page-shell.ts";
 import { renderActivity } from "./page/render-activity.ts";
 import { createRunningTotals } from "./running-totals.ts";
 import type { MonitorSink } from "./sink.ts";
-import { METRICS_TYPE, writeMetrics } from "./write-metrics.ts";
 
 export interface PrometheusEndpointOptions {
   /** Default 127.0.0.1: nobody else's business. */

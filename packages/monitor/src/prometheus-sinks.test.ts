@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { type PushState, parseMetrics } from "@strainflow/metrics";
 import { describe, expect, test } from "vitest";
-import { parseMetrics } from "./metrics-text.ts";
 import { createPrometheusEndpoint } from "./prometheus-endpoint.ts";
-import { createPushgatewaySink, type PushState } from "./pushgateway-sink.ts";
+import { createPushgatewaySink } from "./pushgateway-sink.ts";
 import { servePages } from "./testing/metrics-server.ts";
 import { activity, away, client, served } from "./testing/samples.ts";
 

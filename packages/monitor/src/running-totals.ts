@@ -1,8 +1,8 @@
+import type { WrittenFamily, WrittenValue } from "@strainflow/metrics";
 import type { Averages } from "./averages.ts";
 import { type CounterName, counterNames, modelKey } from "./model-counters.ts";
 import type { ClientSample, ModelActivity, MonitorSample, ServerSample } from "./monitor-sample.ts";
 import { CLIENT_LATENCY, CLIENT_QUANTILES } from "./told-clients.ts";
-import type { WrittenFamily, WrittenValue } from "./write-metrics.ts";
 
 /** Samples in, a page of metrics out: what was seen since the monitor began. */
 export interface RunningTotals {
@@ -115,7 +115,7 @@ export function createRunningTotals(): RunningTotals {
         },
         ...COUNTS.map(([name, word, help]) => ({
           name: `strainflow_model_${word}_total`,
-          type: "counter" as const,
+          type: "counter",
           help: `${help}, since the monitor began`,
           values: perModel(({ counters }) => counters[name]),
         })),

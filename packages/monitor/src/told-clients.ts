@@ -1,5 +1,5 @@
+import type { MetricsText } from "@strainflow/metrics";
 import type { ClientLatency } from "./latency-source.ts";
-import type { MetricsText } from "./metrics-text.ts";
 
 /** Under which name a client's latencies are told to Prometheus, as a summary with the label `client`. */
 export const CLIENT_LATENCY = "strainflow_client_latency_seconds";

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { parseMetrics } from "@strainflow/metrics";
 import { isStrainflowError, StrainflowError } from "@strainflow/series";
 import { createDeltas } from "./deltas.ts";
 import { createPageFetcher } from "./fetch-page.ts";
 import { knownSteps, withSteps } from "./known-steps.ts";
-import { parseMetrics } from "./metrics-text.ts";
 import { type ModelMetrics, modelMetrics } from "./model-counters.ts";
 import type { MonitorSample } from "./monitor-sample.ts";
 import type { MonitoredServer } from "./server-address.ts";

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { countersOf, sumMetrics } from "@strainflow/processes";
+import { countersOf, sumMetrics } from "@strainflow/metrics";
 import { type ModelStatistics, ModelStatisticsResponseSchema } from "@strainflow/proto";
 import { Refusal } from "../refusal.ts";
 import type { Command } from "./commands.ts";

@@ -1,4 +1,4 @@
-import { valuesOf } from "@strainflow/processes";
+import { parseMetrics, type WrittenValue, writeMetrics } from "@strainflow/metrics";
 import type { Counts } from "./questions.ts";
 
 /** By the name on a process's own page: what is told of each process, by model. */
@@ -13,43 +13,39 @@ export function processMetrics(
   counts: readonly (readonly [index: number, counts: Counts])[],
   restarts: readonly number[],
 ): string {
-  const lines: string[] = [];
-  const family = (name: string, type: string, help: string, values: readonly string[]): void => {
-    const full = `strainflow_process_${name}`;
-    lines.push(
-      `# HELP ${full} ${help}`,
-      `# TYPE ${full} ${type}`,
-      ...values.map((value) => `${full}${value}`),
-    );
-  };
-  for (const [from, name, type, help] of PER_MODEL)
-    family(
-      name,
-      type,
-      help,
-      counts.flatMap(([index, { metrics }]) =>
-        valuesOf(metrics, from).map(([labels, value]) => `{process="${index}",${labels}} ${value}`),
-      ),
-    );
-  const plain = (of: (counts: Counts) => number): string[] =>
-    counts.map(([index, one]) => `{process="${index}"} ${of(one)}`);
-  family(
-    "resident_memory_bytes",
-    "gauge",
-    "Memory of a process, in bytes",
-    plain(({ residentSize }) => residentSize),
+  const pages = counts.map(([index, { metrics }]) => [String(index), parseMetrics(metrics).samples] as const);
+  const plain = (of: (counts: Counts) => number): readonly WrittenValue[] =>
+    counts.map(([index, one]) => ({ labels: { process: String(index) }, value: of(one) }));
+  return writeMetrics(
+    [
+      ...PER_MODEL.map(([from, name, type, help]) => ({
+        name,
+        type,
+        help,
+        values: pages.flatMap(([process, samples]) =>
+          samples
+            .filter((sample) => sample.name === from)
+            .map(({ labels, value }) => ({ labels: { process, ...Object.fromEntries(labels) }, value })),
+        ),
+      })),
+      {
+        name: "resident_memory_bytes",
+        type: "gauge",
+        help: "Memory of a process, in bytes",
+        values: plain(({ residentSize }) => residentSize),
+      },
+      {
+        name: "cpu_seconds_total",
+        type: "counter",
+        help: "CPU time of a process, in seconds",
+        values: plain(({ cpuLength }) => cpuLength),
+      },
+      {
+        name: "restarts_total",
+        type: "counter",
+        help: "How often a process was started again",
+        values: restarts.map((value, index) => ({ labels: { process: String(index) }, value })),
+      },
+    ].map((family) => ({ ...family, name: `strainflow_process_${family.name}` })),
   );
-  family(
-    "cpu_seconds_total",
-    "counter",
-    "CPU time of a process, in seconds",
-    plain(({ cpuLength }) => cpuLength),
-  );
-  family(
-    "restarts_total",
-    "counter",
-    "How often a process was started again",
-    restarts.map((count, index) => `{process="${index}"} ${count}`),
-  );
-  return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,4 +1,5 @@
 import { cpus, freemem, totalmem } from "node:os";
+import { type WrittenFamily, writeMetrics } from "@strainflow/metrics";
 import type { Model } from "../models/model.ts";
 import type { ModelRegistry } from "../models/model-registry.ts";
 import type { FailureReason, Latency, Statistics } from "./statistics.ts";
@@ -93,72 +94,68 @@ export class Metrics {
 
   text(): string {
     const models = this.#registry.all();
-    const lines: string[] = [];
-    for (const { name, help, type, value } of PER_MODEL) {
-      lines.push(...head(name, help, type));
-      for (const model of models) lines.push(`${name}{${labels(model)}} ${value(model)}`);
-      if (name === "nv_inference_request_success") lines.push(...failures(models));
-    }
     const cached = models.filter(({ spec }) => spec.config.responseCache?.enable === true);
-    for (const { name, help, type, value } of cached.length === 0 ? [] : PER_CACHED_MODEL) {
-      lines.push(...head(name, help, type));
-      for (const model of cached) lines.push(`${name}{${labels(model)}} ${value(model)}`);
-    }
-    for (const { of, name, help } of HISTOGRAMS) {
-      lines.push(...head(name, help, "histogram"));
-      for (const model of models) lines.push(...histogram(name, model, of));
-    }
     const total = totalmem();
-    lines.push(
-      ...single("nv_cpu_utilization", "Share of the machine's processors in use, 0 to 1", this.#cpu.share()),
-    );
-    lines.push(...single("nv_cpu_memory_total_bytes", "The machine's memory, in bytes", total));
-    lines.push(
-      ...single("nv_cpu_memory_used_bytes", "The machine's memory in use, in bytes", total - freemem()),
-    );
-    return `${lines.join("\n")}\n`;
+    return writeMetrics([
+      ...PER_MODEL.map((family) => perModel(family, models)),
+      failures(models),
+      ...PER_CACHED_MODEL.map((family) => perModel(family, cached)),
+      ...HISTOGRAMS.map(({ of, ...family }) => histogram(family, models, of)),
+      gauge("nv_cpu_utilization", "Share of the machine's processors in use, 0 to 1", this.#cpu.share()),
+      gauge("nv_cpu_memory_total_bytes", "The machine's memory, in bytes", total),
+      gauge("nv_cpu_memory_used_bytes", "The machine's memory in use, in bytes", total - freemem()),
+    ]);
   }
 }
 
-function failures(models: readonly Model[]): string[] {
-  const name = "nv_inference_request_failure";
-  return [
-    ...head(name, "Inference requests that were not answered, by the reason", "counter"),
-    ...models.flatMap((model) =>
-      REASONS.map((reason) => {
-        const { name: of, version } = model.spec;
-        return `${name}{model="${escaped(of)}",reason="${reason}",version="${version}"} ${model.statistics.failures[reason]}`;
-      }),
+function perModel({ value, ...family }: Family, models: readonly Model[]): WrittenFamily {
+  return { ...family, values: models.map((model) => ({ labels: labels(model), value: value(model) })) };
+}
+
+function failures(models: readonly Model[]): WrittenFamily {
+  return {
+    name: "nv_inference_request_failure",
+    type: "counter",
+    help: "Inference requests that were not answered, by the reason",
+    values: models.flatMap(({ spec: { name, version }, statistics }) =>
+      REASONS.map((reason) => ({
+        labels: { model: name, reason, version },
+        value: statistics.failures[reason],
+      })),
     ),
-  ];
+  };
 }
 
-function histogram(name: string, model: Model, of: keyof Latency): string[] {
-  const { buckets, sum } = model.statistics.latency[of];
-  const own = labels(model);
-  return [
-    ...buckets.map(
-      ({ bound, count }) => `${name}_bucket{${own},le="${Number.isFinite(bound) ? bound : "+Inf"}"} ${count}`,
-    ),
-    `${name}_sum{${own}} ${sum}`,
-    `${name}_count{${own}} ${buckets.at(-1)?.count ?? 0}`,
-  ];
+function histogram(
+  family: { readonly name: string; readonly help: string },
+  models: readonly Model[],
+  of: keyof Latency,
+): WrittenFamily {
+  return {
+    ...family,
+    type: "histogram",
+    values: models.flatMap((model) => {
+      const { buckets, sum } = model.statistics.latency[of];
+      const own = labels(model);
+      return [
+        ...buckets.map(({ bound, count }) => ({
+          suffix: "_bucket",
+          labels: { ...own, le: Number.isFinite(bound) ? String(bound) : "+Inf" },
+          value: count,
+        })),
+        { suffix: "_sum", labels: own, value: sum },
+        { suffix: "_count", labels: own, value: buckets.at(-1)?.count ?? 0 },
+      ];
+    }),
+  };
 }
 
-function head(name: string, help: string, type: string): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+function gauge(name: string, help: string, value: number): WrittenFamily {
+  return { name, help, type: "gauge", values: [{ labels: {}, value }] };
 }
 
-function single(name: string, help: string, value: number): string[] {
-  return [...head(name, help, "gauge"), `${name} ${value}`];
-}
-
-function labels({ spec }: Model): string {
-  return `model="${escaped(spec.name)}",version="${spec.version}"`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
+function labels({ spec: { name, version } }: Model): Readonly<Record<string, string>> {
+  return { model: name, version };
 }
 
 /** The share of processors in use between one look and the next. */

@@ -1,13 +1,12 @@
+import type { MetricFamily } from "./parse-metrics.ts";
+
 /** A metric to be told: its values with the labels of each. */
-export interface WrittenFamily {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "summary";
-  readonly help: string;
+export interface WrittenFamily extends MetricFamily {
   readonly values: readonly WrittenValue[];
 }
 
 export interface WrittenValue {
-  /** Behind the family's name: `_count`, `_sum`. */
+  /** Behind the family's name: `_bucket`, `_count`, `_sum`. Default none. */
   readonly suffix?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -16,7 +15,11 @@ export interface WrittenValue {
 /** What the page is: for `Content-Type`. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** A page in Prometheus' text format. Families without values are left out. */
+/**
+ * A page in Prometheus' text format. Families without values are left out; any text may stand in labels and helps.
+ *
+ * https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
 export function writeMetrics(families: readonly WrittenFamily[]): string {
   const lines: string[] = [];
   for (const { name, type, help, values } of families) {

@@ -8,11 +8,11 @@ export interface HttpCaller {
   /** Without a user and a password. */
   readonly url: string;
   /** @throws an error that says what stood in the way, `aborted` */
-  call(options: HttpCall): Promise<HttpAnswer>;
+  call(options: HttpCall): Promise<HttpReply>;
   close(): void;
 }
 
-interface HttpCall {
+export interface HttpCall {
   /** Milliseconds until the whole answer must be there. */
   readonly timeoutMs: number;
   /** Default GET. */
@@ -22,7 +22,7 @@ interface HttpCall {
   readonly signal?: AbortSignal;
 }
 
-interface HttpAnswer {
+export interface HttpReply {
   readonly status: number;
   /** `404 Not Found` */
   readonly said: string;
