@@ -87,7 +87,7 @@ async function asks(model, kind, own) {
 }
 
 const [overGrpc, overHttp] = await Promise.all([
-  connect(grpc, { transport: "http2" }),
+  connect(grpc, { transport: "frames" }),
   connect(http, { connections: ASKERS }),
 ]);
 const tell = setInterval(() => process.send({ type: "counts", ...counts }), 500);
