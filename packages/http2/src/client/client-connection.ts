@@ -35,7 +35,7 @@ export class ClientConnection implements StreamHost, Reached {
   private hasSaidNoTable = false;
   private isReady = false;
   private isLeaving = false;
-  private isClosed = false;
+  isClosed = false;
   /** Frames are being read or written: what is added goes with them. */
   private isBusy = false;
   private flushIsDue = false;

@@ -29,6 +29,8 @@ export interface Http2ClientOptions {
 export interface Http2Client {
   /** Whether it takes new streams. */
   readonly isUsable: boolean;
+  /** Whether it is gone; one that takes no new streams may still serve old ones. */
+  readonly isClosed: boolean;
   /**
    * Begins a stream. An idle connection does not keep the process alive; a stream does.
    *
@@ -46,6 +48,9 @@ export interface Http2Client {
  * Frames are read into the same memory again and again: Node would take 64 KiB for each read, and give most of it back.
  */
 const READ_SIZE = 256 * 1024;
+
+/** Firewalls and balancers forget connections that were quiet for some minutes; the shortest of them take five. */
+const KEEP_ALIVE_MS = 60_000;
 
 /**
  * Connects, and waits for the server's settings: only they prove that somebody speaks HTTP/2 there.
@@ -70,6 +75,8 @@ export function connectHttp2(options: Http2ClientOptions): Promise<Http2Client> 
       socket.off("error", failed);
       socket.off("close", closed);
       socket.setNoDelay(true);
+      // By the kernel, which no server counts as it does HTTP/2's pings: what stands between forgets no quiet connection.
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       const made = new ClientConnection(socket, {
         ready() {
           clearTimeout(timer);

@@ -84,7 +84,8 @@ export class StreamTable {
     const refused = this.all().filter(({ id }) => id === 0 || id > lastId);
     for (const stream of refused) {
       this.remove(stream);
-      stream.fail({ reason: "refused", message: "the peer goes away, and has not looked at it" });
+      const reason = stream.isBegun ? "lost" : "refused";
+      stream.fail({ reason, message: "the peer goes away, and has not looked at it" });
     }
     return refused;
   }
