@@ -6,10 +6,10 @@ import { prepareToxiproxy } from "./toxiproxy.mjs";
 import { prepareTriton } from "./triton.mjs";
 
 const LONG = {
-  // 200 kills, a third of them by each transport, and 200 faults on the line.
+  // 200 kills, half of them by each transport, and 200 faults on the line.
   faults: {
     files: ["test/recovery.test.ts", "test/faults.test.ts"],
-    env: { STRAINFLOW_KILLS: "67", STRAINFLOW_FAULTS: "200" },
+    env: { STRAINFLOW_KILLS: "100", STRAINFLOW_FAULTS: "200" },
     needs: [prepareToxiproxy, prepareTriton],
   },
   // Ten shards of each, of which `npm test` tries the first.

@@ -17,7 +17,7 @@ import { contentsOf, recordedRequests, sequenceOf, withoutAframeWire } from "./s
 import { describeTriton, type RealTriton, startRealTriton } from "./support/real-triton.ts";
 import { messagesOf, type RecordingProxy, startRecordingProxy } from "./support/recording-proxy.ts";
 
-const transports: readonly TransportName[] = ["grpc-js", "http2", "frames"];
+const transports: readonly TransportName[] = ["frames", "grpc-js"];
 
 const INFER = "/inference.GRPCInferenceService/ModelStreamInfer";
 
@@ -104,7 +104,7 @@ describeTriton("aframe's inference, recorded whole, and the same run here throug
   // The transports carry the runs in turn: what is on the wire does not depend on them.
   for (const [name, transport] of [
     ["000", "grpc-js"],
-    ["006", "http2"],
+    ["006", "frames"],
     ["012", "frames"],
   ] as const)
     itOnRecord(

@@ -33,11 +33,10 @@ describeTriton("the client and a real Triton", () => {
 
   describe.each<["grpc" | "http", ConnectOptions]>([
     ["grpc", {}],
-    ["grpc", { unaryTransport: "grpc-js" }],
-    ["grpc", { transport: "frames" }],
+    ["grpc", { transport: "grpc-js" }],
     ["grpc", { compression: "gzip" }],
-    ["grpc", { transport: "frames", compression: "gzip" }],
-    ["grpc", { unaryTransport: "grpc-js", compression: "deflate" }],
+    ["grpc", { compression: "deflate" }],
+    ["grpc", { transport: "grpc-js", compression: "gzip" }],
     ["http", {}],
     ["http", { compression: "gzip" }],
     ["http", { compression: "deflate" }],

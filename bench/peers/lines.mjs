@@ -63,7 +63,7 @@ export function absentLine(note) {
 
 /** A row for each cell and metric, a column for each side; below it each required ratio, met or not. */
 export function renderPeers(lines) {
-  const sides = [HERMES, TRITONCLIENT, PERF_ANALYZER, OURS["grpc-js"], OURS.http2, OURS.frames];
+  const sides = [HERMES, TRITONCLIENT, PERF_ANALYZER, OURS["grpc-js"], OURS.frames];
   const rows = [["", "", ...sides]];
   for (const cell of new Set(lines.map((line) => line.cell)))
     for (const { name, unit } of METRICS) {

@@ -6,7 +6,7 @@ import { ask } from "../child.mjs";
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Our transports, by the side that each is. */
-export const OURS = { frames: "ours, frames", http2: "ours, http2", "grpc-js": "ours, grpc-js" };
+export const OURS = { frames: "ours, frames", "grpc-js": "ours, grpc-js" };
 export const HERMES = "hermes 0.3.1";
 export const TRITONCLIENT = "tritonclient (Python)";
 export const PERF_ANALYZER = "perf_analyzer (C++)";
@@ -30,7 +30,6 @@ export function prepareSides() {
   return {
     [HERMES]: python("hermes_updates.py"),
     [OURS.frames]: own("frames"),
-    [OURS.http2]: own("http2"),
     [TRITONCLIENT]: python("tritonclient_updates.py"),
     [PERF_ANALYZER]:
       perf.absent === undefined

@@ -9,7 +9,7 @@ import { treeCpu } from "./process-tree.mjs";
 const WARM_UP_S = 1.5;
 
 const options = JSON.parse(process.argv[2]);
-const client = await connect(options.address, { transport: "http2" });
+const client = await connect(options.address, { transport: "frames" });
 const model = await client.servedModel(options.model);
 const phases = callsOf(model, options);
 

@@ -181,9 +181,12 @@ describe.each(TRANSPORTS)("a client over %s", (transport) => {
 });
 
 describe("connect", () => {
-  it("goes by grpc-js unless it is told otherwise", async () => {
+  it("goes by frames, and by grpc-js where its own options are given", async () => {
     const server = await startFakeServer();
     cleanups.push(server.kill);
+    const plain = await connect(server.address);
+    cleanups.push(() => plain.close());
+    expect(server.userAgents.at(-1)).toBe("strainflow-triton");
     const channelOptions = { "grpc.primary_user_agent": "known by its options" };
     const client = await connect(server.address, { channelOptions });
     cleanups.push(() => client.close());
@@ -192,7 +195,7 @@ describe("connect", () => {
 
   it.each<[string, object]>([
     ["transport", { transport: "http3" }],
-    ["channelOptions", { transport: "http2", channelOptions: {} }],
+    ["channelOptions", { transport: "frames", channelOptions: {} }],
     ["connections", { connections: 0 }],
   ])("refuses a `%s` that it cannot have", async (option, options) => {
     await expect(connect("127.0.0.1:1", options)).rejects.toMatchObject({

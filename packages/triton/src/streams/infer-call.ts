@@ -4,6 +4,7 @@ import type { RequestEncoder } from "../tensors/request-encoder.ts";
 import { sharedOutputs } from "../tensors/request-header.ts";
 import type { DecodedResponse, ResponseDecoder } from "../tensors/response-decoder.ts";
 import { type FramedMessage, framedSize } from "../transport/grpc-frames.ts";
+import { isGrpcFailure, MAX_ATTEMPTS } from "../transport/grpc-status.ts";
 import type { Transport, TransportCall } from "../transport/transport.ts";
 import { createInFlight } from "./in-flight.ts";
 import type { LatencyBook } from "./latency-profile.ts";
@@ -50,7 +51,10 @@ export function openInferCall(options: CallOptions): TritonCall {
   const watchdog = createWatchdog(limits.responseTimeoutMs, () =>
     lose("watchdog", `no response for ${limits.responseTimeoutMs} ms`),
   );
-  const queue: FramedMessage[] = [];
+  let queue: FramedMessage[] = [];
+  /** What was written while nothing has come back: it goes again if the other side says that it has not looked at it. */
+  let unseen: FramedMessage[] | undefined = [];
+  let attempts = 0;
   let call: TransportCall | undefined;
   let congested = false;
   let ended = false;
@@ -62,9 +66,12 @@ export function openInferCall(options: CallOptions): TritonCall {
   const full = (): boolean => queue.length >= limits.maxQueued || inFlight.bytes >= limits.maxBytesInFlight;
 
   function pump(): void {
-    if (call === undefined) return;
-    while (!done && !congested && queue.length > 0) congested = !call.write(queue.shift()!);
-    if (!done && ended && queue.length === 0 && !halfClosed) {
+    while (call !== undefined && !congested && queue.length > 0) {
+      const message = queue.shift()!;
+      unseen?.push(message);
+      congested = !call.write(message);
+    }
+    if (call !== undefined && !done && ended && queue.length === 0 && !halfClosed) {
       halfClosed = true;
       call.end();
     }
@@ -84,7 +91,8 @@ export function openInferCall(options: CallOptions): TritonCall {
 
   function finish(): void {
     done = true;
-    queue.length = 0;
+    queue = [];
+    unseen = undefined;
     watchdog.stop();
   }
 
@@ -111,6 +119,7 @@ export function openInferCall(options: CallOptions): TritonCall {
 
   function received(message: Buffer): void {
     if (done) return;
+    unseen = undefined;
     let response: DecodedResponse;
     try {
       response = decoder.stream(message, (id) => inFlight.find(id)?.shared);
@@ -143,6 +152,7 @@ export function openInferCall(options: CallOptions): TritonCall {
 
   function closed(failure: Error | undefined): void {
     if (done) return;
+    if (beginAgain(failure)) return;
     if (failure !== undefined) lose("transport", failure.message, failure);
     else if (!ended || inFlight.count > 0) lose("transport", "the server closed the stream");
     else {
@@ -151,20 +161,40 @@ export function openInferCall(options: CallOptions): TritonCall {
     }
   }
 
-  transport.ready(limits.connectTimeoutMs).then(
-    () => {
-      if (done) return;
-      try {
-        call = transport.stream({ borrows: listener.borrows, message: received, drain: drained, closed });
-      } catch (cause) {
-        return lose("connect", cause instanceof Error ? cause.message : String(cause), cause);
-      }
-      if (inFlight.count > 0) watchdog.watch();
-      pump();
-    },
-    (cause: unknown) =>
-      lose("connect", cause instanceof Error ? cause.message : `no connection: ${String(cause)}`, cause),
-  );
+  function begin(): void {
+    attempts++;
+    transport.ready(limits.connectTimeoutMs).then(
+      () => {
+        if (done) return;
+        try {
+          call = transport.stream({ borrows: listener.borrows, message: received, drain: drained, closed });
+        } catch (cause) {
+          if (beginAgain(cause)) return;
+          return lose("connect", cause instanceof Error ? cause.message : String(cause), cause);
+        }
+        if (inFlight.count > 0) watchdog.watch();
+        pump();
+      },
+      (cause: unknown) =>
+        lose("connect", cause instanceof Error ? cause.message : `no connection: ${String(cause)}`, cause),
+    );
+  }
+
+  /** On another connection, with all that was sent, if nobody has looked at any of it. @returns whether it does */
+  function beginAgain(failure: unknown): boolean {
+    if (!isGrpcFailure(failure) || !failure.refused || unseen === undefined || attempts >= MAX_ATTEMPTS)
+      return false;
+    call = undefined;
+    congested = false;
+    halfClosed = false;
+    queue = [...unseen, ...queue];
+    unseen = [];
+    watchdog.rest();
+    begin();
+    return true;
+  }
+
+  begin();
 
   return {
     send(request: TritonRequest): boolean {

@@ -13,7 +13,7 @@ import { createRequestEncoder } from "../tensors/request-encoder.ts";
 import { createResponseDecoder } from "../tensors/response-decoder.ts";
 import { parseAddress } from "../transport/address.ts";
 import { createTransportPool } from "../transport/pool.ts";
-import type { TransportOptions } from "../transport/transport.ts";
+import type { Transport, TransportOptions } from "../transport/transport.ts";
 import { type FakeOptions, type FakeServer, startFakeServer } from "./fake-server.ts";
 
 /** What a test leaves behind, undone after it. */
@@ -46,6 +46,8 @@ export interface Opened {
   close(): void;
   /** Another call to the same server, after the first. */
   openAgain(listener: TritonListener): InferCall;
+  /** The transport beneath it. */
+  transport(): Transport;
 }
 
 /** What a listener was told, and a way to wait for it. */
@@ -118,7 +120,7 @@ export function open(
       limits: { ...LIMITS, ...options },
       listener,
     });
-  return { call: openAgain(told.listener), told, openAgain, close: pool.close };
+  return { call: openAgain(told.listener), told, openAgain, close: pool.close, transport: pool.next };
 }
 
 export function request(id: number, size = 4): InferRequest {

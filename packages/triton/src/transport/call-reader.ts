@@ -5,6 +5,7 @@ import {
   grpcFailure,
   httpFailure,
   lostFailure,
+  refusedFailure,
   resetFailure,
   statusOf,
 } from "./grpc-status.ts";
@@ -61,6 +62,7 @@ export function createCallReader(events: CallEvents): StreamListener {
 }
 
 function failureOf({ reason, code, message }: StreamFailure): GrpcFailure {
+  if (reason === "refused") return refusedFailure(message);
   if (reason === "reset" && code !== undefined) return resetFailure(code, message);
   return lostFailure(reason === "lost" ? `the connection was lost (${message})` : message);
 }

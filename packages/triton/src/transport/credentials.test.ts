@@ -15,8 +15,7 @@ afterEach(() => {
 const X = { x: { datatype: "FP32", shape: [1], data: Float32Array.of(1) } } as const;
 
 const WAYS: readonly [string, "grpc" | "http", ConnectOptions][] = [
-  ["grpc-js", "grpc", { unaryTransport: "grpc-js" }],
-  ["http2", "grpc", { transport: "http2" }],
+  ["grpc-js", "grpc", { transport: "grpc-js" }],
   ["frames", "grpc", { transport: "frames" }],
   ["http", "http", {}],
 ];

@@ -3,12 +3,13 @@ import { type Address, hostAndPort } from "./address.ts";
 import { createCallReader } from "./call-reader.ts";
 import { headerSource, tlsOptions } from "./credentials.ts";
 import { compressed, type FramedMessage } from "./grpc-frames.ts";
-import { abortedFailure, type GrpcFailure, grpcFailure, grpcTimeout, lostFailure } from "./grpc-status.ts";
+import { lostFailure, refusedFailure } from "./grpc-status.ts";
 import { createRedial, reasonOf } from "./redial.ts";
+import { singleCall } from "./single-call.ts";
 import { STREAM_PATH, type Transport, type TransportEvents, type TransportOptions } from "./transport.ts";
 
 /**
- * gRPC on frames of our own, right on the socket. What it does not have: proxies, keepalive, retries.
+ * gRPC on frames of our own, right on the socket. What it does not have: proxies, HTTP/2 pings.
  *
  * @param onDiscard told once, when the connection is given up
  */
@@ -51,7 +52,7 @@ export function createFramesTransport(
     events: TransportEvents,
   ): ClientStream {
     const client = redial.usable;
-    if (client === undefined) throw lostFailure("the connection was lost");
+    if (client === undefined) throw refusedFailure("the connection was lost");
     const own = Object.entries({ ...source.current(), ...extra }).map<Header>(([name, value]) => [
       name.toLowerCase(),
       value,
@@ -59,9 +60,24 @@ export function createFramesTransport(
     const headers = [...fixed, [":path", path] as const, ...grpc, ...own];
     const stream: ClientStream = client.request(
       headers,
-      createCallReader({ ...events, giveUp: () => stream.reset() }),
+      createCallReader({
+        ...events,
+        closed(failure) {
+          // Whoever makes the call again does so on another connection.
+          if (failure?.refused) redial.retire(client);
+          events.closed(failure);
+        },
+        giveUp: () => stream.reset(),
+      }),
     );
     return stream;
+  }
+
+  async function connect(limitMs: number): Promise<void> {
+    await source.refresh();
+    await redial.attempt(limitMs).catch((cause: unknown) => {
+      throw lostFailure(reasonOf(cause));
+    });
   }
 
   return {
@@ -78,57 +94,20 @@ export function createFramesTransport(
         cancel: () => stream.reset(),
       };
     },
-    async unary(path, message, { timeoutMs, signal, headers }) {
-      const started = performance.now();
-      await source.refresh();
-      await redial.attempt(timeoutMs).catch((cause: unknown) => {
-        throw lostFailure(reasonOf(cause));
-      });
-      const leftMs = Math.max(1, Math.round(timeoutMs - (performance.now() - started)));
-      if (signal?.aborted) throw abortedFailure();
-      return new Promise((resolve, reject) => {
-        let response: Buffer | undefined;
-        const stream = begin(
-          path,
-          { ...headers, "grpc-timeout": grpcTimeout(leftMs) },
-          {
-            message(bytes) {
-              response = bytes;
-            },
-            drain: () => undefined,
-            closed(failure) {
-              settle();
-              if (failure !== undefined) reject(failure);
-              else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
-              else resolve(response);
-            },
-          },
-        );
-        function giveUp(failure: GrpcFailure): void {
-          settle();
-          stream.reset();
-          reject(failure);
-        }
-        const timer = setTimeout(
-          () => giveUp(grpcFailure("DEADLINE_EXCEEDED", `no answer within ${timeoutMs} ms`)),
-          leftMs,
-        );
-        const abort = (): void => giveUp(abortedFailure());
-        signal?.addEventListener("abort", abort);
-        function settle(): void {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", abort);
-        }
-        stream.write(packed(message));
-        stream.end();
-      });
-    },
+    unary: (path, message, limits) =>
+      singleCall(
+        { connect, begin: (headers, events) => begin(path, headers, events) },
+        packed(message),
+        limits,
+      ),
     discard() {
       if (discarded) return;
       discarded = true;
       onDiscard();
-      redial.close()?.leave();
+      for (const connection of redial.close()) connection.leave();
     },
-    close: () => redial.close()?.destroy(),
+    close() {
+      for (const connection of redial.close()) connection.destroy();
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders } from "node:http2";
+import { ERROR_CODES } from "@strainflow/http2";
 
 /** gRPC's status names, by number. https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 const STATUS_NAMES = [
@@ -28,6 +28,8 @@ export interface GrpcFailure extends Error {
   readonly status: GrpcStatus;
   /** The server's own words. */
   readonly details: string;
+  /** Nobody has looked at the call: it is safe to make again. */
+  readonly refused?: true;
 }
 
 export function grpcFailure(status: GrpcStatus, details: string): GrpcFailure {
@@ -38,6 +40,14 @@ export function grpcFailure(status: GrpcStatus, details: string): GrpcFailure {
 export function lostFailure(details: string): GrpcFailure {
   return grpcFailure("UNAVAILABLE", details);
 }
+
+/** The call was not made: the connection went away before it, or the server will not look at it. */
+export function refusedFailure(details: string): GrpcFailure {
+  return Object.assign(lostFailure(details), { refused: true as const });
+}
+
+/** How often a call is made that nobody looks at: a server that turns three connections away is not for us. */
+export const MAX_ATTEMPTS = 3;
 
 /** What a call says that its own caller has given up. */
 export const ABORTED = "given up by the caller";
@@ -56,7 +66,7 @@ export function codeFailure(code: number, details: string): GrpcFailure | undefi
 }
 
 /** What the trailers say: nothing if all went well. */
-export function statusOf(trailers: IncomingHttpHeaders): GrpcFailure | undefined {
+export function statusOf(trailers: Readonly<Record<string, string>>): GrpcFailure | undefined {
   return codeFailure(Number(trailers["grpc-status"] ?? 2), percentDecoded(trailers["grpc-message"]));
 }
 
@@ -85,26 +95,22 @@ export function grpcTimeout(ms: number): string {
 }
 
 /** A stream that the peer has reset. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors */
-export function resetFailure(
-  code: number,
-  details: string = `the stream was reset (HTTP/2 code ${code})`,
-): GrpcFailure {
+export function resetFailure(code: number, details: string): GrpcFailure {
   return grpcFailure(RESETS.get(code) ?? "INTERNAL", details);
 }
 
 const RESETS: ReadonlyMap<number, GrpcStatus> = new Map([
-  [constants.NGHTTP2_REFUSED_STREAM, "UNAVAILABLE"],
-  [constants.NGHTTP2_CANCEL, "CANCELLED"],
-  [constants.NGHTTP2_ENHANCE_YOUR_CALM, "RESOURCE_EXHAUSTED"],
-  [constants.NGHTTP2_INADEQUATE_SECURITY, "PERMISSION_DENIED"],
+  [ERROR_CODES.REFUSED_STREAM, "UNAVAILABLE"],
+  [ERROR_CODES.CANCEL, "CANCELLED"],
+  [ERROR_CODES.ENHANCE_YOUR_CALM, "RESOURCE_EXHAUSTED"],
+  [ERROR_CODES.INADEQUATE_SECURITY, "PERMISSION_DENIED"],
 ]);
 
 /** `grpc-message` is percent-encoded UTF-8; what does not decode is shown as it came. */
-function percentDecoded(message: string | string[] | undefined): string {
-  const text = Array.isArray(message) ? message.join(", ") : (message ?? "no reason was given");
+function percentDecoded(message = "no reason was given"): string {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(message);
   } catch {
-    return text;
+    return message;
   }
 }

@@ -4,7 +4,7 @@ import { compressed, decompressor, framed } from "./grpc-frames.ts";
 import { createMessageReader } from "./message-reader.ts";
 
 /** Pushes bytes cut anywhere, all through one piece of memory that is overwritten in between. */
-function read(bytes: Buffer, cuts: readonly number[], isLent: boolean, coding?: "gzip") {
+function read(bytes: Buffer, cuts: readonly number[], isLent: boolean, coding?: "gzip" | "deflate") {
   const given: string[] = [];
   const kept: Buffer[] = [];
   const reader = createMessageReader((message) => {
@@ -45,17 +45,21 @@ describe("messages read from memory that is used again", () => {
     );
   });
 
-  it("are decompressed where they say that they are compressed", () => {
-    const plain = [Buffer.from("one".repeat(100)), Buffer.from("two")];
-    const bytes = Buffer.concat([...compressed(framed(plain[0]!), "gzip"), ...framed(plain[1]!)]);
-    for (const isLent of [true, false])
-      expect(read(bytes, [7, 1, 30], isLent, "gzip")).toMatchObject({
-        given: plain.map((each) => each.toString("hex")),
-        sound: true,
-      });
-    expect(read(Buffer.from([1, 0, 0, 0, 3, 9, 9, 9]), [64], false, "gzip").sound).toBe(false);
-    expect(read(Buffer.from([1, 0, 0, 0, 1, 9]), [64], false).sound).toBe(false);
-  });
+  it.each(["gzip", "deflate"] as const)(
+    "are decompressed where they say that they are compressed by %s",
+    (coding) => {
+      const plain = [Buffer.from("one".repeat(100)), Buffer.from("two")];
+      const bytes = Buffer.concat([...compressed(framed(plain[0]!), coding), ...framed(plain[1]!)]);
+      for (const isLent of [true, false])
+        expect(read(bytes, [7, 1, 30], isLent, coding)).toMatchObject({
+          given: plain.map((each) => each.toString("hex")),
+          sound: true,
+        });
+      expect(read(Buffer.from([1, 0, 0, 0, 3, 9, 9, 9]), [64], false, coding).sound).toBe(false);
+      expect(decompressor("snappy")).toBeUndefined();
+      expect(read(Buffer.from([1, 0, 0, 0, 1, 9]), [64], false).sound).toBe(false);
+    },
+  );
 
   it("take no memory for a length that is only announced, and grow as they come", () => {
     const before = process.memoryUsage().arrayBuffers;

@@ -22,6 +22,7 @@ export async function askUntil<T>(options: {
 }): Promise<T> {
   const { ask, waitMs, signal, what, retried, giveUp } = options;
   const started = performance.now();
+  let before: unknown;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const leftMs = waitMs - (performance.now() - started);
     if (signal?.aborted)
@@ -30,7 +31,10 @@ export async function askUntil<T>(options: {
       return await ask(Math.max(1, Math.min(leftMs, LONGEST_TRY_MS)));
     } catch (error) {
       if (!retried(error)) throw error;
-      if (performance.now() - started + pauseMs > waitMs) throw giveUp(error);
+      const goneMs = performance.now() - started;
+      // The last try has what time is left: where that ended it, the one before says more.
+      if (goneMs + pauseMs > waitMs) throw giveUp(goneMs < waitMs ? error : (before ?? error));
+      before = error;
     }
     await pause(pauseMs, signal);
   }

@@ -10,19 +10,30 @@ export interface Redial<C> {
   attempt(limitMs: number): Promise<void>;
   /** Tries until `limitMs` are over. @throws `server-unavailable` */
   ready(limitMs: number): Promise<void>;
-  /** No more attempts. @returns the last connection */
-  close(): C | undefined;
+  /** Takes a connection out of use: the next attempt makes another. */
+  retire(connection: C): void;
+  /** No more attempts. @returns the connections that are there, those among them that serve old streams only */
+  close(): readonly C[];
 }
 
 /* A supervised server is back within a second. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 
-export function createRedial<C extends { readonly isUsable: boolean; destroy(): void }>(
+interface Dialled {
+  readonly isUsable: boolean;
+  readonly isClosed: boolean;
+  leave(): void;
+  destroy(): void;
+}
+
+export function createRedial<C extends Dialled>(
   address: Address,
   dial: (limitMs: number) => Promise<C>,
 ): Redial<C> {
   let current: C | undefined;
+  /** All that may have streams still, the one of now among them. */
+  let alive: readonly C[] = [];
   let dialling: Promise<void> | undefined;
   let closed = false;
 
@@ -30,7 +41,10 @@ export function createRedial<C extends { readonly isUsable: boolean; destroy(): 
     try {
       const made = await dial(limitMs);
       if (closed) made.destroy();
-      else current = made;
+      else {
+        current = made;
+        alive = [...alive.filter(({ isClosed }) => !isClosed), made];
+      }
     } finally {
       dialling = undefined;
     }
@@ -60,9 +74,13 @@ export function createRedial<C extends { readonly isUsable: boolean; destroy(): 
         }
       }
     },
+    retire(connection) {
+      if (current === connection) current = undefined;
+      connection.leave();
+    },
     close() {
       closed = true;
-      return current;
+      return alive;
     },
   };
 }

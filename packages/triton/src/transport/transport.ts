@@ -39,7 +39,7 @@ export interface Transport {
 }
 
 /** What can carry gRPC. */
-export const TRANSPORTS = ["grpc-js", "http2", "frames"] as const;
+export const TRANSPORTS = ["frames", "grpc-js"] as const;
 
 export type TransportName = (typeof TRANSPORTS)[number];
 
@@ -51,33 +51,36 @@ export type Compression = (typeof COMPRESSIONS)[number];
 /** How connections are made. */
 export interface TransportOptions extends CredentialOptions {
   /**
-   * What carries gRPC's streams.
+   * What carries gRPC's streams: "frames", our own HTTP/2 right on the socket, or "grpc-js", `@grpc/grpc-js`.
    *
-   * Default "grpc-js", `@grpc/grpc-js`: years of other people's networks are in how it takes GOAWAY, keepalive,
-   * deadlines, TLS and HTTP proxies. "frames", our own HTTP/2 right on the socket, and "http2", our own gRPC on Node's
-   * HTTP/2, pass the same tests (kills, resets, black holes, a real Triton) and have not met those networks; they know no
-   * proxies and no keepalive.
+   * Default "frames", because an update costs the client least by it: one write and one copy. On one real Triton, by
+   * turns, answers of 16 KiB (`npm run bench:peers`; medians of three rounds, two cores), µs of client CPU per update,
+   * with a listener that borrows answers (see `TritonListener`; without, 40 µs more at 1 KB):
    *
-   * What "frames" gains is CPU time of the client: an update is one write and one copy. On one real Triton, by turns,
-   * answers of 16 KiB (`npm run bench:peers`; medians of two or three rounds, two busy cores), µs per update:
+   * | update, in flight | "frames" | perf_analyzer (C++) | hermes 0.3.1 |
+   * |---|---|---|---|
+   * | 1 KB, 1 | 112 | 113 | 445 |
+   * | 64 KB, 8 | 100 | 139 | 397 |
+   * | 1 MiB, 8 | 469 | 510 | 1428 |
    *
-   * | update, in flight | "frames" | "http2" | perf_analyzer (C++) | hermes 0.3.1 |
-   * |---|---|---|---|---|
-   * | 1 KB, 1 | 112 | 191 | 113 | 445 |
-   * | 64 KB, 8 | 100 | 165 | 139 | 397 |
-   * | 1 MiB, 8 | 469 | 504 | 510 | 1428 |
+   * There "frames" took 0.28 to 0.40 of hermes' CPU, and "grpc-js" 0.56 to 1.66.
    *
-   * "frames" with a listener that borrows answers (see `TritonListener`); without, 40 µs more at 1 KB.
+   * Both pass the same tests: TLS and mutual TLS, tokens, compression, GOAWAY, resets, half-open connections, 200 kills
+   * of the server and 200 faults on the line with byte-identical output (`npm run test:faults`), and a real Triton's
+   * every RPC. "frames" makes again, on another connection, what the server says that it has not looked at.
+   *
+   * What "frames" does not know, and "grpc-js" does, makes "grpc-js" the default: where `channelOptions` are given; where
+   * `grpc_proxy`, `https_proxy` or `http_proxy` stands before the server (one that `no_grpc_proxy` or `no_proxy` does not
+   * except); and, with TLS, where `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` or `GRPC_SSL_CIPHER_SUITES` is set. Whoever names a
+   * transport gets that one: "frames" goes past any proxy.
    */
   readonly transport?: TransportName;
   /**
-   * What carries single calls.
+   * What carries single calls. Default: what carries the streams, on the first of their connections.
    *
-   * Default "frames", because the others pay for each call what a stream pays once. Against one Triton 2.51, requests of
-   * 16 KiB one after the other cost the client 207 and 285 µs of CPU each by "frames", 373 and 440 by "http2", 502 and
-   * 540 by grpc-js (two runs by turns; others were busy on the two cores meanwhile: the order is to be trusted). Where a
-   * proxy is set in the environment (`grpc_proxy`, `https_proxy`, `http_proxy`), or `channelOptions` are given, the
-   * default is "grpc-js", which knows them. Where `transport` is one of the others, the default is the same.
+   * Against one Triton 2.51, requests of 16 KiB one after the other cost the client 207 and 285 µs of CPU each by
+   * "frames", 502 and 540 by "grpc-js" (two runs by turns; others were busy on the two cores meanwhile: the order is to
+   * be trusted).
    */
   readonly unaryTransport?: TransportName;
   /**
@@ -86,9 +89,10 @@ export interface TransportOptions extends CredentialOptions {
    */
   readonly compression?: Compression;
   /**
-   * Any of grpc-js's own options, over ours; only where "grpc-js" carries something. Keepalive, for example, where the
-   * server allows it (`grpc.keepalive_time_ms`): it is off by default, because Triton answers pings that come more
-   * often than every 300 s with GOAWAY.
+   * Any of grpc-js's own options, over ours; only where "grpc-js" carries something, which is the default then. HTTP/2's
+   * pings, for example, where the server allows them (`grpc.keepalive_time_ms`): they are off by default, because Triton
+   * answers those that come more often than every 300 s with GOAWAY. ("frames" has TCP's keep-alive, which no server
+   * sees.)
    */
   readonly channelOptions?: Readonly<Record<string, string | number>>;
 }
