@@ -36,6 +36,7 @@ const order = [
   "server",
   "handlers",
   "launch",
+  "page",
   "monitor",
   "loadtest",
   "search",

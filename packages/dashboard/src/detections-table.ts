@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "@strainflow/page";
 import { fixed, gpsText, plain } from "./page/text.ts";
 import { massesText, utcOf } from "./page-words.ts";
 import type { ReportData, ReportDetection } from "./report-data.ts";

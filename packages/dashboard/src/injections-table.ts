@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "@strainflow/page";
 import { fixed, gpsText } from "./page/text.ts";
 import { massesText, utcOf } from "./page-words.ts";
 import type { ReportData, ReportInjection } from "./report-data.ts";

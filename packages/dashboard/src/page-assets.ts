@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -18,11 +17,6 @@ let kept: PageAssets | undefined;
 export function pageAssets(): PageAssets {
   kept ??= { scripts: [plotScript(), ownScript()], plotStyle: readPlot("dist/uPlot.min.css") };
   return kept;
-}
-
-/** A source for a Content-Security-Policy: only what hashes to it may run. */
-export function policySource(text: string): string {
-  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
 function readPlot(path: string): string {

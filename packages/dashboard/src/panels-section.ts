@@ -1,5 +1,5 @@
+import { type Html, html } from "@strainflow/page";
 import type { FittedPanels } from "./encode-panels.ts";
-import { type Html, html } from "./html.ts";
 import { fixed, gpsText } from "./page/text.ts";
 import { counted, massesText, utcOf } from "./page-words.ts";
 import type { ReportData, ReportDetection } from "./report-data.ts";

@@ -1,13 +1,12 @@
+import { html, renderPage } from "@strainflow/page";
 import { answer } from "./answer.ts";
 import { buildPageData } from "./build-page-data.ts";
 import { detectionsTable } from "./detections-table.ts";
-import { escapeHtml, html } from "./html.ts";
 import { injectionsTable } from "./injections-table.ts";
-import { jsonForScript } from "./json-script.ts";
-import { pageAssets, policySource } from "./page-assets.ts";
-import { pageStyle } from "./page-style.ts";
+import { pageAssets } from "./page-assets.ts";
 import { panelsSection } from "./panels-section.ts";
 import type { ReportData } from "./report-data.ts";
+import { reportStyle } from "./report-style.ts";
 import { runFacts } from "./run-facts.ts";
 
 /**
@@ -26,15 +25,7 @@ import { runFacts } from "./run-facts.ts";
 export function renderReport(data: ReportData): string {
   const { page, panels } = buildPageData(data);
   const { scripts, plotStyle } = pageAssets();
-  const style = `${plotStyle}\n${pageStyle(data.ifos)}`;
-  const policy = [
-    "default-src 'none'",
-    `script-src ${scripts.map(policySource).join(" ")}`,
-    `style-src ${policySource(style)}`,
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
+  const style = `${plotStyle}\n${reportStyle(data.ifos)}`;
   const body = html`<header><h1>${data.title}</h1>
 <p>${data.subtitle === undefined ? undefined : html`${data.subtitle}<br>`}<span class="when">Made ${madeAt(data.generatedUtc)}</span></p></header>
 <main><section aria-label="Result">${answer(data)}
@@ -46,24 +37,7 @@ ${injectionsTable(data)}
 <div id="run"></div></section>
 ${panelsSection(data, panels)}
 ${runFacts(data)}</main>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(data.title)}</title>
-<style>${style}</style>
-</head>
-<body>
-${body.markup}
-<script type="application/json" id="report-data">${jsonForScript(page)}</script>
-${scripts.map((script) => `<script>${script}</script>`).join("\n")}
-</body>
-</html>
-`;
+  return renderPage({ title: data.title, style, body, data: { "report-data": page }, scripts });
 }
 
 /** `2026-02-03T14:05:09.123Z` as people write it; anything else as it is. */

@@ -1,4 +1,4 @@
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "@strainflow/page";
 import { gpsText } from "./page/text.ts";
 import { gapText, secondsText } from "./page-words.ts";
 import type { ReportData } from "./report-data.ts";

@@ -35,7 +35,7 @@ export async function createPrometheusEndpoint(
   const { host = "127.0.0.1", port = 0 } = options;
   const totals = createRunningTotals();
   const history = createActivityHistory();
-  const events = createEventStream(() => renderActivity(history));
+  const events = createEventStream(() => renderActivity(history).markup);
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, text: string): void => {
       response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text) });

@@ -1,15 +1,15 @@
+import type { Html } from "@strainflow/page";
 import type { LevelResult } from "../level-result.ts";
 import { askedRate, loadText } from "../load.ts";
 import type { LoadTestResult } from "../load-test-result.ts";
 import { figure, timeText } from "./figures-text.ts";
 import { type ChartLine, lineChart } from "./line-chart.ts";
-import type { Markup } from "./markup.ts";
-import { COLOURS } from "./page-style.ts";
+import { COLOURS } from "./report-style.ts";
 import { linearScale, type Scale, scaleFor } from "./scale.ts";
 import { stackChart } from "./stack-chart.ts";
 
 /** All curves of one or several tests. */
-export function charts(results: readonly LoadTestResult[], names: readonly string[]): Markup[] {
+export function charts(results: readonly LoadTestResult[], names: readonly string[]): Html[] {
   const measured = results.filter(({ levels }) => levels.length > 0);
   if (measured.length === 0) return [];
   const several = results.some(({ levels }) => levels.length > 1);
@@ -38,7 +38,7 @@ function loadScale(results: readonly LoadTestResult[]): { readonly x: Scale; rea
   };
 }
 
-function throughputChart(results: readonly LoadTestResult[], names: readonly string[]): Markup {
+function throughputChart(results: readonly LoadTestResult[], names: readonly string[]): Html {
   const values = results.flatMap(({ levels }) => levels.map((level) => level.inferencesPerSecond));
   return lineChart({
     title: "Throughput",
@@ -64,7 +64,7 @@ const SHOWN = [
   ["p99", "p99Ms", "solid"],
 ] as const;
 
-function latencyChart(results: readonly LoadTestResult[], names: readonly string[]): Markup {
+function latencyChart(results: readonly LoadTestResult[], names: readonly string[]): Html {
   // Of several subjects two percentiles each are all that can be told apart.
   const shown = results.length > 1 ? SHOWN.filter(([name]) => name !== "p90") : SHOWN;
   const lines = results.flatMap((result, r): ChartLine[] =>
@@ -110,7 +110,7 @@ export function keyLevel({ levels, best }: LoadTestResult): LevelResult | undefi
   );
 }
 
-function percentileChart(results: readonly LoadTestResult[], names: readonly string[]): Markup {
+function percentileChart(results: readonly LoadTestResult[], names: readonly string[]): Html {
   const lines = results.flatMap((result, r): ChartLine[] => {
     const level = keyLevel(result);
     if (level === undefined) return [];
@@ -145,7 +145,7 @@ const PARTS = ["queue", "compute input", "compute infer", "compute output", "net
 /** More bars than these are no longer read. */
 const MOST_BARS = 16;
 
-function breakdownChart(results: readonly LoadTestResult[], names: readonly string[]): Markup[] {
+function breakdownChart(results: readonly LoadTestResult[], names: readonly string[]): Html[] {
   const rows = results.flatMap((result, r) =>
     sorted(result).flatMap(({ load, server, latency }) => {
       if (server === undefined || latency === undefined) return [];

@@ -1,8 +1,8 @@
+import { type Html, html } from "@strainflow/page";
 import type { LevelResult } from "../level-result.ts";
 import { loadText } from "../load.ts";
 import type { LoadTestResult } from "../load-test-result.ts";
 import { figure } from "./figures-text.ts";
-import { type Markup, markup } from "./markup.ts";
 
 const HEADS = [
   "load",
@@ -26,15 +26,15 @@ const HEADS = [
 ];
 
 /** Every figure of every load. */
-export function levelTable({ levels, best }: LoadTestResult): Markup {
-  const rows = levels.map((level, i) => markup`<tr class="${i === best ? "best" : ""}">${cells(level)}</tr>`);
-  return markup`<div class="scroll" tabindex="0"><table><thead><tr>${HEADS.map((head) => markup`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
+export function levelTable({ levels, best }: LoadTestResult): Html {
+  const rows = levels.map((level, i) => html`<tr class="${i === best ? "best" : ""}">${cells(level)}</tr>`);
+  return html`<div class="scroll" tabindex="0"><table><thead><tr>${HEADS.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function cells(level: LevelResult): Markup[] {
+function cells(level: LevelResult): Html[] {
   const { load, steady, latency, generator, server } = level;
-  const bad = (count: number): Markup => markup`<td class="${count > 0 ? "bad" : ""}">${count}</td>`;
-  const plain = (text: string): Markup => markup`<td>${text}</td>`;
+  const bad = (count: number): Html => html`<td class="${count > 0 ? "bad" : ""}">${count}</td>`;
+  const plain = (text: string): Html => html`<td>${text}</td>`;
   return [
     plain(`${loadText(load)}${steady ? "" : " (not steady)"}`),
     ...[

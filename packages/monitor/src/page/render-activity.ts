@@ -1,8 +1,8 @@
+import { type Html, html } from "@strainflow/page";
 import { inOrder } from "../activity-table.ts";
 import { averageFigure, batchFigure, countFigure, durationFigure, rateFigure } from "../figures.ts";
 import type { ClientSample, ModelActivity } from "../monitor-sample.ts";
 import type { ActivityHistory, HistoryPoint, ServerHistory } from "./activity-history.ts";
-import { escapeHtml } from "./escape-html.ts";
 import { curve } from "./render-curve.ts";
 
 interface Column {
@@ -23,68 +23,54 @@ const COLUMNS: readonly Column[] = [
   { head: "failed", cell: ({ counters }) => countFigure(counters.failures) },
 ];
 
-/** All that a page shows, as HTML in which nothing that a server says is more than text. */
-export function renderActivity(history: ActivityHistory): string {
+/** All that a page shows: nothing that a server says is more than text. */
+export function renderActivity(history: ActivityHistory): Html {
   const servers = history.servers();
   const clients = history.clients();
-  return (
-    (servers.length === 0 ? "<p>No server has been asked yet.</p>" : servers.map(serverSection).join("")) +
-    (clients.length === 0 ? "" : clientSection(clients))
-  );
+  return html`${servers.length === 0 ? html`<p>No server has been asked yet.</p>` : servers.map(serverSection)}${clients.length === 0 ? undefined : clientSection(clients)}`;
 }
 
-function serverSection(server: ServerHistory): string {
+function serverSection(server: ServerHistory): Html {
   const { name, last, away } = server;
   const state =
     away !== undefined
-      ? `<b class="away">away for ${escapeHtml(durationFigure(away.awaySeconds))}</b> ${escapeHtml(away.error.message)}`
+      ? html`<b class="away">away for ${durationFigure(away.awaySeconds)}</b> ${away.error.message}`
       : last === undefined
-        ? "first figures at the next interval"
-        : `last ${escapeHtml(durationFigure(last.elapsedSeconds))}, until ${new Date(last.timestampMs).toISOString().slice(11, 19)} UTC`;
-  return (
-    `<section><h2>${escapeHtml(name)}</h2><p>${state}</p>` +
-    (last === undefined ? "" : modelTable(server, last.models, away !== undefined)) +
-    "</section>"
-  );
+        ? html`first figures at the next interval`
+        : html`last ${durationFigure(last.elapsedSeconds)}, until ${new Date(last.timestampMs).toISOString().slice(11, 19)} UTC`;
+  const table = last === undefined ? undefined : modelTable(server, last.models, away !== undefined);
+  return html`<section><h2>${name}</h2><p class="state">${state}</p>${table}</section>`;
 }
 
-function modelTable(server: ServerHistory, models: readonly ModelActivity[], stale: boolean): string {
-  if (models.length === 0) return "<p>No models.</p>";
+/** Steps of steps are moved in further and further, up to this; the sheet has a class for each. */
+export const MOST_DEPTH = 4;
+
+function modelTable(server: ServerHistory, models: readonly ModelActivity[], stale: boolean): Html {
+  if (models.length === 0) return html`<p>No models.</p>`;
   // Without quantiles or failures there, their columns would be empty.
   const columns = COLUMNS.filter(
     ({ head, cell }) =>
       !["p99", "failed"].includes(head) || models.some((model) => !/^[–0]$/.test(cell(model))),
   );
-  const heads = columns.map(({ head }) => `<th class="n">${head}</th>`).join("");
+  const heads = columns.map(({ head }) => html`<th class="n">${head}</th>`);
   const rows = inOrder(models).map(({ activity, depth }) => {
     const { model, version } = activity;
     const points = server.points(model, version);
-    const name = `${escapeHtml(model)} <small>${escapeHtml(version)}${activity.reset ? ", loaded anew" : ""}</small>`;
-    return (
-      `<tr><th style="padding-left:${depth * 18}px">${name}</th>` +
-      columns.map(({ cell }) => `<td class="n">${escapeHtml(cell(activity))}</td>`).join("") +
-      `<td>${curve(points.map(rate), "inferences/s")}</td><td>${curve(points.map(latency), "request")}</td></tr>`
-    );
+    const cells = columns.map(({ cell }) => html`<td class="n">${cell(activity)}</td>`);
+    return html`<tr><th class="d${Math.min(depth, MOST_DEPTH)}">${model} <small>${version}${activity.reset ? ", loaded anew" : ""}</small></th>${cells}<td>${curve(points.map(rate), "inferences/s")}</td><td>${curve(points.map(latency), "request")}</td></tr>`;
   });
-  return (
-    `<div class="scroll"><table${stale ? ' class="stale"' : ""}><thead><tr><th>model</th>${heads}` +
-    `<th>inferences/s</th><th>request</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`
-  );
+  return html`<div class="scroll"><table class="${stale ? "stale" : ""}"><thead><tr><th>model</th>${heads}<th>inferences/s</th><th>request</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 const rate = ({ inferencesPerSecond }: HistoryPoint): number | undefined => inferencesPerSecond;
 const latency = ({ requestUs }: HistoryPoint): number | undefined => requestUs;
 
-function clientSection(clients: readonly ClientSample[]): string {
+function clientSection(clients: readonly ClientSample[]): Html {
   const rows = clients.map(({ client, latency: { count, p50Ms, p90Ms, p99Ms, p999Ms } }) => {
-    const figures = [
-      countFigure(count),
-      ...[p50Ms, p90Ms, p99Ms, p999Ms].map((ms) => averageFigure(ms * 1e3)),
-    ];
-    return `<tr><th>${escapeHtml(client)}</th>${figures.map((figure) => `<td class="n">${escapeHtml(figure)}</td>`).join("")}</tr>`;
+    const times = [p50Ms, p90Ms, p99Ms, p999Ms].map((ms) => averageFigure(ms * 1e3));
+    const cells = [countFigure(count), ...times].map((figure) => html`<td class="n">${figure}</td>`);
+    return html`<tr><th>${client}</th>${cells}</tr>`;
   });
-  const heads = ["answers", "p50", "p90", "p99", "p99.9"]
-    .map((head) => `<th class="n">${head}</th>`)
-    .join("");
-  return `<section><h2>Clients</h2><div class="scroll"><table><thead><tr><th>client</th>${heads}</tr></thead><tbody>${rows.join("")}</tbody></table></div></section>`;
+  const heads = ["answers", "p50", "p90", "p99", "p99.9"].map((head) => html`<th class="n">${head}</th>`);
+  return html`<section><h2>Clients</h2><div class="scroll"><table><thead><tr><th>client</th>${heads}</tr></thead><tbody>${rows}</tbody></table></div></section>`;
 }

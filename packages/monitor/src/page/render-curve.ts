@@ -1,3 +1,5 @@
+import { type Html, html } from "@strainflow/page";
+
 const WIDTH = 160;
 const HEIGHT = 28;
 
@@ -7,7 +9,7 @@ const HEIGHT = 28;
  * @param values oldest first
  * @param name for those who do not see it
  */
-export function curve(values: readonly (number | undefined)[], name: string): string {
+export function curve(values: readonly (number | undefined)[], name: string): Html {
   const largest = values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
   const step = WIDTH / Math.max(1, values.length - 1);
   const parts: string[] = [];
@@ -20,8 +22,5 @@ export function curve(values: readonly (number | undefined)[], name: string): st
     }
     isDrawn = value !== undefined;
   }
-  return (
-    `<svg role="img" aria-label="${name}, last ${values.length} intervals" width="${WIDTH}" height="${HEIGHT}" ` +
-    `viewBox="0 0 ${WIDTH} ${HEIGHT}"><path d="${parts.join("")}"/></svg>`
-  );
+  return html`<svg role="img" aria-label="${name}, last ${values.length} intervals" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"><path d="${parts.join("")}"/></svg>`;
 }

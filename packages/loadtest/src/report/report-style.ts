@@ -1,4 +1,6 @@
-/** Of the page: the colours of subjects stand out 4.5 : 1 from the ground, and are never alone. */
+import { pageStyle } from "@strainflow/page";
+
+/** The colours of subjects stand out 4.5 : 1 from the ground, and are never alone. */
 const LIGHT = {
   background: "#ffffff",
   ink: "#1c2024",
@@ -38,21 +40,11 @@ const DARK = {
 /** Subjects that have a colour of their own; more take turns. */
 export const COLOURS = 4;
 
-export const PAGE_STYLE: string = `:root{color-scheme:light dark;${variables(LIGHT)}}
-@media (prefers-color-scheme:dark){:root{${variables(DARK)}}}
-@media print{:root{color-scheme:light;${variables(LIGHT)}}}
-*{box-sizing:border-box}
-html{font:400 15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);background:var(--background);-webkit-text-size-adjust:100%}
-body{max-width:1240px;margin:0 auto;padding:40px 32px 64px;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
-h1,h2,th,b,figcaption,.figures dd{font-weight:600}
-h1{font-size:26px;line-height:1.25;margin:0 0 4px}
-h2{font-size:17px;margin:40px 0 10px}
-p{margin:0 0 8px;max-width:80ch}
-header p,.figures dt span,.legend,.hint{color:var(--muted)}
-.figures{display:flex;flex-wrap:wrap;gap:20px 56px;margin:28px 0 20px}
-.figures>div{display:flex;flex-direction:column-reverse;justify-content:flex-end}
-.figures dt span{display:block}
-.figures dd{margin:0;font-size:32px;line-height:1.2}
+export const REPORT_STYLE: string = pageStyle({
+  light: LIGHT,
+  dark: DARK,
+  rules: `figcaption{font-weight:600}
+.legend{color:var(--muted)}
 .notes{padding:0;margin:0 0 16px;list-style:none}
 .notes li{border-left:3px solid var(--warn);padding:2px 0 2px 12px;margin:8px 0;max-width:90ch}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:28px 36px;margin-top:28px}
@@ -73,22 +65,13 @@ svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var
 .legend{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:13px;margin:6px 0 0}
 .legend span{display:inline-flex;align-items:center;gap:7px}
 .legend svg{width:28px;height:10px}.legend .box{width:12px;height:12px}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%}
-th{font-size:13px;color:var(--muted);vertical-align:bottom;line-height:1.3}
-th,td{text-align:right;padding:6px 0 6px 18px;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{text-align:right;padding:6px 0 6px 18px}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 tr.best td{font-weight:600}
 .bad{color:var(--warn)}
 dl.facts{margin:0;max-width:820px}
 dl.facts>div{display:grid;grid-template-columns:minmax(120px,1fr) 3fr;gap:16px;padding:4px 0;border-bottom:1px solid var(--rule)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
-@media (max-width:640px){body{padding:24px 16px 48px}h1{font-size:22px}.figures{display:grid;grid-template-columns:1fr 1fr;gap:18px 20px}.figures dd{font-size:26px}}
-@media print{html{font-size:11px}.scroll{overflow:visible}figure,tr{break-inside:avoid}th,td{padding-left:8px}}
-`;
-
-function variables(theme: Readonly<Record<string, string>>): string {
-  return Object.entries(theme)
-    .map(([name, value]) => `--${name}:${value}`)
-    .join(";");
-}
+@media print{figure{break-inside:avoid}th,td{padding-left:8px}}
+`,
+});
