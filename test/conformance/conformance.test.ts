@@ -5,12 +5,14 @@ import { type Running, type SubjectOptions, startSubject } from "./subjects.ts";
 import { batches } from "./topics/batches.ts";
 import { control, controlRefused } from "./topics/control.ts";
 import { decoupledSteps } from "./topics/decoupled-steps.ts";
+import { ensembleRefusals } from "./topics/ensemble-refusals.ts";
 import { generate } from "./topics/generate.ts";
 import { httpCompression, httpValues } from "./topics/http.ts";
 import { httpQueries } from "./topics/http-queries.ts";
 import { httpRefusals } from "./topics/http-refusals.ts";
 import { iterative } from "./topics/iterative.ts";
 import { queries } from "./topics/queries.ts";
+import { ragged } from "./topics/ragged.ts";
 import { refusals } from "./topics/refusals.ts";
 import { sequences } from "./topics/sequences.ts";
 import { slots } from "./topics/slots.ts";
@@ -27,6 +29,7 @@ const OPEN: readonly Topic[] = [
   queries,
   values,
   batches,
+  ragged,
   refusals,
   streams,
   streamAnswers,
@@ -41,6 +44,7 @@ const OPEN: readonly Topic[] = [
   iterative,
   throughOurClient,
   control,
+  ensembleRefusals,
 ];
 
 /** Started with what is in its repository, for good. */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { BATCHES } from "./batches.ts";
 import { DECOUPLED } from "./decoupled.ts";
 import { ITERATIVE } from "./iterative.ts";
+import { RAGGED } from "./ragged.ts";
 import { STATEFUL } from "./stateful.ts";
 import { STATELESS } from "./stateless.ts";
 import type { TwinModel } from "./twin-model.ts";
@@ -14,6 +15,7 @@ export const TWINS: readonly TwinModel[] = [
   ...DECOUPLED,
   ...ITERATIVE,
   ...BATCHES,
+  ...RAGGED,
 ];
 
 export interface TwinRepository {

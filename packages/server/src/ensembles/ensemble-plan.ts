@@ -1,5 +1,7 @@
 import type { Model } from "../models/model.ts";
 import { type ModelSpec, notLoadable, type Port } from "../models/model-spec.ts";
+import { checkGraph } from "./check-graph.ts";
+import { checkTensors } from "./check-tensors.ts";
 
 /** What belongs to the request itself, and to none of a decoupled step's responses. */
 export const THE_REQUEST = 0;
@@ -43,9 +45,9 @@ export function planEnsemble(
 ): EnsemblePlan {
   const fail = (why: string): Error => notLoadable(spec.name, why);
   const scheduling = spec.config.schedulingChoice;
-  if (scheduling.case !== "ensembleScheduling" || scheduling.value.step.length === 0)
+  if (scheduling.case !== "ensembleScheduling")
     throw fail("an ensemble needs ensemble_scheduling with steps");
-  checkBare(spec, fail);
+  checkGraph(spec.config, fail);
   const steps = scheduling.value.step.map((step): Wiring => {
     const version = step.modelVersion > 0n ? String(step.modelVersion) : "";
     const model = find(step.modelName, version);
@@ -53,35 +55,21 @@ export function planEnsemble(
       throw fail(`its step '${step.modelName}'${version && ` version ${version}`} is not in the repository`);
     const inputs = new Map(Object.entries(step.inputMap));
     const outputs = new Map(Object.entries(step.outputMap));
-    for (const name of inputs.keys())
-      if (!model.spec.inputs.has(name)) throw fail(`step '${step.modelName}' has no input '${name}'`);
-    for (const port of model.spec.inputs.values())
-      if (!port.optional && !inputs.has(port.name))
-        throw fail(`input '${port.name}' of step '${step.modelName}' is not mapped`);
-    for (const name of outputs.keys())
-      if (!model.spec.outputs.has(name)) throw fail(`step '${step.modelName}' has no output '${name}'`);
     return { model, inputs, outputs };
   });
+  checkTensors(
+    spec,
+    steps.map(({ model, inputs, outputs }) => ({ spec: model.spec, inputs, outputs })),
+    fail,
+  );
 
-  const types = new Map<string, string>([...spec.inputs.values()].map((port) => [port.name, port.datatype]));
-  for (const { model, outputs } of steps)
-    for (const [output, tensor] of outputs) {
-      if (types.has(tensor)) throw fail(`tensor '${tensor}' is made twice`);
-      types.set(tensor, model.spec.outputs.get(output)?.datatype ?? "");
-    }
+  for (const { outputs } of steps)
+    for (const tensor of outputs.values())
+      if (spec.inputs.has(tensor)) throw fail(`tensor '${tensor}' is made twice`);
   const readers = new Map<string, number>();
-  const read = (tensor: string, datatype: string | undefined, who: string): void => {
-    const type = types.get(tensor);
-    if (type === undefined) throw fail(`${who} reads tensor '${tensor}', which nothing makes`);
-    if (type !== datatype) throw fail(`${who} takes ${datatype}, but tensor '${tensor}' is ${type}`);
-    readers.set(tensor, (readers.get(tensor) ?? 0) + 1);
-  };
-  for (const { model, inputs } of steps)
-    for (const [input, tensor] of inputs)
-      read(tensor, model.spec.inputs.get(input)?.datatype, `step '${model.spec.name}'`);
-  for (const port of spec.outputs.values()) read(port.name, port.datatype, `output '${port.name}'`);
-  for (const tensor of types.keys())
-    if (!readers.has(tensor)) throw fail(`ensemble tensor '${tensor}' is unused in ensemble '${spec.name}'`);
+  const read = (tensor: string): void => void readers.set(tensor, (readers.get(tensor) ?? 0) + 1);
+  for (const { inputs } of steps) for (const tensor of inputs.values()) read(tensor);
+  for (const tensor of spec.outputs.keys()) read(tensor);
   const ordered = inOrder(steps, new Set(spec.inputs.keys()), fail);
   const { outputs } = spec;
   const optional = [...spec.inputs.values()].filter((port) => port.optional).map(({ name }) => name);
@@ -114,14 +102,6 @@ function withOrigins(
     return { ...wiring, of, gives };
   });
   return { steps, decoupled: last !== THE_REQUEST, answers: common(spec.outputs.keys(), spec.name) };
-}
-
-/** It runs nothing itself, so that nothing can be said of how it does, as in Triton. */
-function checkBare({ name, config }: ModelSpec, fail: (why: string) => Error): void {
-  const { instanceGroup, optimization, modelWarmup } = config;
-  if (instanceGroup.length > 0) throw fail(`instance group should not be specified for ensemble '${name}'`);
-  if (optimization !== undefined) throw fail(`optimization should not be specified for ensemble '${name}'`);
-  if (modelWarmup.length > 0) throw fail(`model_warmup can not be specified for ensemble '${name}'`);
 }
 
 function inOrder(

@@ -95,7 +95,7 @@ describe("a repository that cannot be served is refused with the reason", () => 
     [
       "an unmade tensor",
       chain(edit('value: "windows" } },', 'value: "other" } },')),
-      "reads tensor 'windows', which nothing makes",
+      "output 'score' for ensemble 'ens' is not written: at least one of its depending tensors, 'windows', is not connected",
     ],
     ["an ensemble within itself", chain(edit('"network"', '"ens"')), "it contains itself: ens → ens"],
   ])("%s", async (_, models, why) => {

@@ -1,6 +1,7 @@
 import { join, sep } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RepositoryIndexResponse_ModelIndexSchema } from "@strainflow/proto";
+import { checkGraph } from "../ensembles/check-graph.ts";
 import { stepNames } from "../ensembles/ensemble-order.ts";
 import { Refusal } from "../refusal.ts";
 import {
@@ -99,6 +100,8 @@ export class ModelRepository {
     try {
       const all = await modelFolderNames(this.#options.repository);
       own = await this.#ownFolder(name, override, all);
+      // Before anything is loaded, as in Triton.
+      checkGraph(own.folder.config, (why) => notLoadable(name, why));
       for (const step of stepNames(own.folder)) await this.#withSteps(step, folders, all).catch(() => {});
     } catch (error) {
       this.#options.log.error(`failed to poll '${name}': ${reasonOf(error)}`);
