@@ -3,16 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addCommands } from "../command-list.ts";
 import { exitCodes } from "../exit-code.ts";
 import { built, runCommand, startCommand } from "../testing/run-command.ts";
-import { addGenerate } from "./generate.ts";
-import { addGraph } from "./graph.ts";
-import { addInspect } from "./inspect.ts";
-import { addModel } from "./model.ts";
-import { addPlan } from "./plan.ts";
-import { addSend } from "./send.ts";
-import { addServe } from "./serve.ts";
-import { addSettings } from "./settings.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -20,9 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function helpOf(add: (program: Command) => void, ...names: readonly string[]): string {
+async function helpOf(...names: readonly string[]): Promise<string> {
   const program = new Command("strainflow").exitOverride();
-  add(program);
+  await addCommands(program, names);
   const found = names.reduce<Command | undefined>(
     (command, name) => command?.commands.find((one) => one.name() === name),
     program,
@@ -33,25 +26,27 @@ function helpOf(add: (program: Command) => void, ...names: readonly string[]): s
 }
 
 describe("help", () => {
-  test.each<[string, (program: Command) => void]>([
-    ["generate", addGenerate],
-    ["inspect", addInspect],
-    ["send", addSend],
-    ["serve", addServe],
-    ["plan", addPlan],
-    ["graph", addGraph],
-    ["settings", addSettings],
-    ["model build", addModel],
-    ["model inspect", addModel],
-    ["model add", addModel],
-    ["model export", addModel],
-    ["model convert", addModel],
-    ["model list", addModel],
-    ["model push", addModel],
-    ["model pull", addModel],
-    ["model verify", addModel],
-  ])("of %s gives an example as one would type it", (name, add) => {
-    const help = helpOf(add, ...name.split(" "));
+  test.each([
+    "generate",
+    "inspect",
+    "send",
+    "serve",
+    "plan",
+    "graph",
+    "settings",
+    "model build",
+    "model inspect",
+    "model add",
+    "model export",
+    "model convert",
+    "model list",
+    "model push",
+    "model pull",
+    "model verify",
+    "monitor",
+    "loadtest",
+  ])("of %s gives an example as one would type it", async (name) => {
+    const help = await helpOf(...name.split(" "));
     expect(help).toContain(`Usage: strainflow ${name}`);
     expect(help).toMatch(/Examples?:\n {2}\$ strainflow /);
     for (const line of help.split("\n"))

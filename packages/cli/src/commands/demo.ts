@@ -46,10 +46,8 @@ function atLoudest(injection: DrawnInjection): KnownInjection {
 }
 
 /** `strainflow demo`: simulated strain with mergers in it, searched as any data would be. */
-export function addDemo(program: Command): void {
-  program
-    .command("demo")
-    .description("simulate two detectors with mergers in their noise, search them, and show what was found")
+export function defineDemo(command: Command): void {
+  command
     .option("--seed <seed>", "any number or word: same seed, same data", "1")
     .option("--duration <s>", "seconds of data, at least 32", flagValue.whole(32), 256)
     .option("--injections <n>", "mergers to put in", flagValue.whole(0), 6)

@@ -32,10 +32,8 @@ Examples:
 The same seed gives the same samples, wherever a run begins and however it is cut into files.`;
 
 /** `strainflow generate` */
-export function addGenerate(program: Command): void {
-  program
-    .command("generate")
-    .description("write simulated strain: coloured noise with mergers in it, in GWOSC's file layout")
+export function defineGenerate(command: Command): void {
+  command
     .option("--ifos <names>", "detectors, by commas", flagValue.list, ["H1", "L1"])
     .option("--start <GPS>", "first second, GPS or UTC (2015-09-14T09:50:45Z)", flagValue.gps, 1_000_000_000)
     .option("--duration <s>", "seconds", flagValue.whole(1), 256)

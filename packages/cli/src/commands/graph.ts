@@ -23,10 +23,8 @@ Examples:
 At each arrow: what passes, how often, and how old it is at most when it does.`;
 
 /** `strainflow graph FILES…` */
-export function addGraph(program: Command): void {
-  const command = program
-    .command("graph")
-    .description("draw the pipeline that a search would be, with shapes, rates and latency at each arrow")
+export function defineGraph(command: Command): void {
+  command
     .argument("[files...]", "strain files or globs, as for replay")
     .option("--svg <file>", "write a drawing, instead of text here");
   addSearchFlags(command)

@@ -28,10 +28,8 @@ const LAYOUTS = { gwosc: "GWOSC", gwpy: "gwpy", aframe: "aframe", arrow: "Arrow"
 const GAPS_SHOWN = 12;
 
 /** `strainflow inspect FILE…` */
-export function addInspect(program: Command): void {
-  program
-    .command("inspect")
-    .description("what is in strain files: channels, rate, span, quality, gaps, damage")
+export function defineInspect(command: Command): void {
+  command
     .argument("<files...>", "HDF5 in any layout (GWOSC, gwpy, aframe), or Arrow")
     .option("--no-scan", "do not read the samples: no gaps, no damage, but at once")
     .option("--json", "one JSON object per file on stdout; all else on stderr")

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { LevelResult } from "@strainflow/loadtest";
 import { Command, CommanderError } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addCommands } from "../command-list.ts";
 import { exitCodeOf, exitCodes } from "../exit-code.ts";
 import { latencyGoal, rangeList } from "../loadtest-flags.ts";
 import { levelLines, progressText } from "../loadtest-table.ts";
 import { built, runCommand, startCommand } from "../testing/run-command.ts";
-import { addLoadtest } from "./loadtest.ts";
 
 let folder = "";
 let url = "";
@@ -38,18 +38,6 @@ afterAll(async () => {
 });
 
 const quick = ["--warmup", "20ms", "--window", "100ms", "--max-windows", "2"];
-
-test("its help has examples as one would type them, and fits", () => {
-  const program = new Command("strainflow").exitOverride();
-  addLoadtest(program);
-  let help = "";
-  program.commands[0]
-    ?.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 })
-    .outputHelp();
-  expect(help).toContain("Usage: strainflow loadtest");
-  expect(help).toMatch(/Examples:\n {2}\$ strainflow loadtest /);
-  for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(120);
-});
 
 test("ranges and goals are read as perf_analyzer's and as people write them", () => {
   expect(rangeList("1:16:2,32").ranges).toEqual([
@@ -145,7 +133,7 @@ describe("what cannot be used is told, each with its own status:", () => {
     const program = new Command("strainflow")
       .exitOverride()
       .configureOutput({ outputError: () => undefined });
-    addLoadtest(program);
+    await addCommands(program, ["loadtest"]);
     for (const command of program.commands) command.exitOverride();
     const error: unknown = await program.parseAsync(["loadtest", "-q", ...args()], { from: "user" }).then(
       () => undefined,

@@ -8,6 +8,7 @@ import {
 import { StrainflowError } from "@strainflow/series";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
+import { afterHelp } from "../help-style.ts";
 import { interruptible } from "../interrupt.ts";
 import {
   headerFlag,
@@ -67,12 +68,8 @@ Each load is measured until three windows agree. With a rate, latency counts fro
 a server that stalls is part of it. Failed requests and wrong answers end with status 4, Ctrl-C keeps what is done.`;
 
 /** `strainflow loadtest` */
-export function addLoadtest(program: Command): void {
-  const command = program
-    .command("loadtest")
-    .description(
-      "put a server or a handler under load: throughput, latency, and whether the answers are right",
-    )
+export function defineLoadtest(command: Command): void {
+  command
     .argument("<server...>", "servers, or URLs of HTTP handlers")
     .option("-m, --model <name>", "the model; without it, the servers are handlers")
     .option("--model-version <n>", "its version (default: the server's choice)")
@@ -147,7 +144,7 @@ export function addLoadtest(program: Command): void {
     .option("--against <file>", "an earlier --out, shown beside this one")
     .option("--json", "one JSON object per line on stdout; all else on stderr")
     .option("-q, --quiet", "say nothing but warnings and errors");
-  addAccessAndConfigFlags(command).addHelpText("after", EXAMPLE).action(loadtest);
+  addAccessAndConfigFlags(command).addHelpText("after", afterHelp(EXAMPLE)).action(loadtest);
 }
 
 async function loadtest(servers: readonly string[], flags: Flags): Promise<void> {

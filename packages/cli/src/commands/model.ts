@@ -67,8 +67,7 @@ The network takes kernels [batch, detectors, samples] in FP32, and gives outputs
 What is served for streams is the ensemble <name>-stream: snapshotter, network and, with --average, an averager.`;
 
 /** `strainflow model …` */
-export function addModel(program: Command): void {
-  const model = program.command("model").description("make, extend and look into model repositories");
+export function defineModel(model: Command): void {
   const build = model
     .command("build")
     .description("write the built-in detector, a matched filter, into a model repository")

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addCommands } from "../command-list.ts";
 import { exitCodeOf, exitCodes } from "../exit-code.ts";
 import { built, runCommand, startCommand } from "../testing/run-command.ts";
-import { addMonitor } from "./monitor.ts";
 
 let folder = "";
 let requests = 0;
@@ -38,18 +38,6 @@ afterAll(async () => {
   server.close();
   server.closeAllConnections();
   await rm(folder, { recursive: true, force: true });
-});
-
-test("its help has examples as one would type them, and fits", () => {
-  const program = new Command("strainflow").exitOverride();
-  addMonitor(program);
-  let help = "";
-  program.commands[0]
-    ?.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 })
-    .outputHelp();
-  expect(help).toContain("Usage: strainflow monitor");
-  expect(help).toMatch(/Examples:\n {2}\$ strainflow monitor /);
-  for (const line of help.split("\n")) expect(line.length, line).toBeLessThanOrEqual(120);
 });
 
 const suite = built || process.env["STRAINFLOW_REQUIRE"] === "all" ? describe : describe.skip;
@@ -143,7 +131,7 @@ describe("what cannot be used, written or listened on is told, each with its own
     const program = new Command("strainflow")
       .exitOverride()
       .configureOutput({ outputError: () => undefined });
-    addMonitor(program);
+    await addCommands(program, ["monitor"]);
     for (const command of program.commands) command.exitOverride();
     const error: unknown = await program.parseAsync(["monitor", ...args()], { from: "user" }).then(
       () => undefined,

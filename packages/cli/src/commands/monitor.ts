@@ -64,10 +64,8 @@ A server that is away is told, and asked again. Ctrl-C writes what is left, and 
 has answered.`;
 
 /** `strainflow monitor` */
-export function addMonitor(program: Command): void {
-  const command = program
-    .command("monitor")
-    .description("watch servers: latency and throughput per model, and per step of an ensemble")
+export function defineMonitor(command: Command): void {
+  command
     .argument("<server...>", "host, host:port or http://host:port/metrics", servers)
     .addOption(time("--interval", "from one question to the next: 1s, 500ms, 2min", 1000, "1s"))
     .addOption(time("--timeout", "how long a server may take to answer", 5000, "5s"))

@@ -21,10 +21,8 @@ Examples:
 Nothing is searched and nothing is written. The exit status is 0 if the search could run.`;
 
 /** `strainflow plan FILES…` */
-export function addPlan(program: Command): void {
-  const command = program
-    .command("plan")
-    .description("what a search would do: shapes, latency, memory, requests, what fits and what it writes")
+export function definePlan(command: Command): void {
+  command
     .argument("[files...]", "strain files or globs, as for replay")
     .option("--no-probe", "do not send a few requests of zeros to see how fast the model is");
   addSearchFlags(command)

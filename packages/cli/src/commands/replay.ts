@@ -29,10 +29,8 @@ Ctrl-C keeps what is done: results of all that was searched until then. Exit sta
 3 the input, 4 the server, 5 the results, 130 ended by Ctrl-C.`;
 
 /** `strainflow replay FILES…` */
-export function addReplay(program: Command): void {
-  const command = program
-    .command("replay")
-    .description("search strain files, or a live stream, for compact-binary mergers")
+export function defineReplay(command: Command): void {
+  command
     .argument("[files...]", "strain files (HDF5 in the GWOSC, gwpy or aframe layout, or Arrow) or globs")
     .option("--from <address>", "take strain from a ZeroMQ sender instead: zmq://host:port")
     .addOption(

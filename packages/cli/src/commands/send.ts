@@ -40,10 +40,8 @@ A pub sender waits for nobody: at max speed, what a slower receiver has no room 
 can take, let it pull: send --pattern push --speed max, and replay --pattern pull.`;
 
 /** `strainflow send FILES…` */
-export function addSend(program: Command): void {
-  program
-    .command("send")
-    .description("replay strain files over ZeroMQ, at the pace at which they would have come")
+export function defineSend(command: Command): void {
+  command
     .argument("<files...>", "strain files or globs, as for replay")
     .option("--to <address>", "where to bind", "zmq://127.0.0.1:5555")
     .addOption(

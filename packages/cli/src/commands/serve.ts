@@ -55,10 +55,8 @@ up to 15 s. Nothing of the server is left, also when this command is killed.`;
 const STOP_MS = 15_000;
 
 /** `strainflow serve` */
-export function addServe(program: Command): void {
-  const command = program
-    .command("serve")
-    .description("serve models over Triton's protocol, gRPC and HTTP, until Ctrl-C")
+export function defineServe(command: Command): void {
+  command
     .option(
       "--repository <folder>",
       "model repository; for a Triton also s3://, gs://, as:// (default: one made here, of the built-in detector)",

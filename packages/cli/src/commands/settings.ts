@@ -19,11 +19,8 @@ Examples:
 A strainflow.config.ts has types: export default defineSettings({ … }), from the package strainflow.`;
 
 /** `strainflow settings` */
-export function addSettings(program: Command): void {
-  const command = program
-    .command("settings")
-    .description("what a search would be run with here, and where each value comes from")
-    .option("--schema", "the JSON schema of a settings file instead");
+export function defineSettings(command: Command): void {
+  command.option("--schema", "the JSON schema of a settings file instead");
   addSearchFlags(command).addHelpText("after", afterHelp(EXAMPLE)).action(tellSettings);
 }
 
