@@ -1,27 +1,14 @@
-import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { describeInBrowser, launchBrowser } from "../../../test/support/chromium.ts";
 import { syntheticReport } from "./testing/synthetic-report.ts";
 import { writeReport } from "./write-report.ts";
 
-const executablePath = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name)))
-  .find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-const present = executablePath !== undefined || process.env["STRAINFLOW_REQUIRE"] === "all";
-
-describe.skipIf(!present)("the report in a browser (needs chromium on PATH)", () => {
+describeInBrowser("the report in a browser", () => {
   let browser: Browser;
   let folder = "";
   let faults: string[] = [];
@@ -29,7 +16,6 @@ describe.skipIf(!present)("the report in a browser (needs chromium on PATH)", ()
   const data = syntheticReport();
 
   beforeAll(async () => {
-    if (executablePath === undefined) throw new Error("there is no chromium on PATH");
     folder = await mkdtemp(join(tmpdir(), "strainflow-page-"));
     await writeReport(join(folder, "report.html"), data);
     const evil = "</script><script>hacked=1</script><img src=x onerror=hacked=1>";
@@ -39,17 +25,7 @@ describe.skipIf(!present)("the report in a browser (needs chromium on PATH)", ()
       series: data.series.map((series) => ({ ...series, name: evil, unit: evil })),
       segments: data.segments.map((s) => (s.reason === undefined ? s : { ...s, reason: evil })),
     });
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();

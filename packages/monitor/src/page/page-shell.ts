@@ -26,7 +26,8 @@ h2{margin:32px 0 2px}
 #state,.state{color:var(--muted)}
 .stale{opacity:.45}
 thead th{font-weight:400}
-tbody th{font-size:15px;color:var(--ink)}
+tbody th{font-size:15px;color:var(--ink);vertical-align:middle}
+th:first-child{position:sticky;left:0;background:var(--background)}
 small{color:var(--muted);font-weight:400}
 ${Array.from({ length: MOST_DEPTH }, (_, i) => `.d${i + 1}{padding-left:${18 * (i + 1)}px}`).join("")}
 .away,#state.lost{color:var(--bad)}
