@@ -1,18 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { openStore } from "@strainflow/stores";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   keys,
-  makeGcsBucket,
   type StoreServer,
-  startGcs,
+  type Stores,
   startS3,
+  startStores,
   withoutStores,
 } from "./support/store-servers.ts";
 
@@ -31,23 +30,15 @@ async function selfSigned(folder: string): Promise<readonly [cert: string, key: 
 const suite = describe.skipIf(withoutStores);
 
 suite("connections of stores (needs versitygw and fake-gcs-server, which Go builds)", () => {
+  let stores: Stores;
   let s3: StoreServer;
   let gcs: StoreServer;
   let folder = "";
-  const before = { ...process.env };
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "strainflow-stores-"));
-    process.env["AWS_ACCESS_KEY_ID"] = keys.accessKeyId;
-    process.env["AWS_SECRET_ACCESS_KEY"] = keys.secretAccessKey;
-    [s3, gcs] = await Promise.all([startS3("models"), startGcs()]);
-    await makeGcsBucket(gcs, "models");
+    stores = await startStores();
+    ({ s3, gcs, folder } = stores);
   });
-  afterAll(async () => {
-    process.env = before;
-    await s3?.[Symbol.asyncDispose]();
-    await gcs?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => stores?.[Symbol.asyncDispose]());
 
   test("say what is wrong, and never tell a secret", async () => {
     const closed = "127.0.0.1:9";

@@ -1,20 +1,12 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openStore, type Store, transferModels } from "@strainflow/stores";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  keys,
-  makeGcsBucket,
-  type StoreServer,
-  startGcs,
-  startS3,
-  withoutStores,
-} from "./support/store-servers.ts";
+import { keys, type StoreServer, type Stores, startStores, withoutStores } from "./support/store-servers.ts";
 
 const bin = resolve(import.meta.dirname, "../packages/cli/bin/strainflow.js");
 const built = existsSync(resolve(import.meta.dirname, "../packages/cli/dist/main.js"));
@@ -34,23 +26,15 @@ function command(...args: string[]): Promise<{ code: number | null; stdout: stri
 const suite = describe.skipIf(withoutStores);
 
 suite("stores (needs versitygw and fake-gcs-server, which Go builds)", () => {
+  let stores: Stores;
   let s3: StoreServer;
   let gcs: StoreServer;
   let folder = "";
-  const before = { ...process.env };
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "strainflow-stores-"));
-    process.env["AWS_ACCESS_KEY_ID"] = keys.accessKeyId;
-    process.env["AWS_SECRET_ACCESS_KEY"] = keys.secretAccessKey;
-    [s3, gcs] = await Promise.all([startS3("models"), startGcs()]);
-    await makeGcsBucket(gcs, "models");
+    stores = await startStores();
+    ({ s3, gcs, folder } = stores);
   });
-  afterAll(async () => {
-    process.env = before;
-    await s3?.[Symbol.asyncDispose]();
-    await gcs?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => stores?.[Symbol.asyncDispose]());
 
   let made = 0;
   /** The three kinds, each empty. */

@@ -72,13 +72,41 @@ export async function startGcs(): Promise<StoreServer> {
 }
 
 /** Makes a bucket on {@link startGcs}'s server. */
-export async function makeGcsBucket({ endpoint }: StoreServer, name: string): Promise<void> {
+async function makeGcsBucket({ endpoint }: StoreServer, name: string): Promise<void> {
   const made = await fetch(`${endpoint}/storage/v1/b?project=test`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ name }),
   });
   if (!made.ok) throw new Error(`the bucket could not be made: ${made.status} ${await made.text()}`);
+}
+
+/** One of each kind with a bucket `models`, and the environment that opens them. */
+export interface Stores extends AsyncDisposable {
+  readonly s3: StoreServer;
+  readonly gcs: StoreServer;
+  /** For what a test writes; gone with the stores. */
+  readonly folder: string;
+}
+
+/** Starts both. The environment is as it was when they end, whatever tests made of it. */
+export async function startStores(): Promise<Stores> {
+  const before = { ...process.env };
+  process.env["AWS_ACCESS_KEY_ID"] = keys.accessKeyId;
+  process.env["AWS_SECRET_ACCESS_KEY"] = keys.secretAccessKey;
+  const folder = await mkdtemp(join(tmpdir(), "strainflow-stores-"));
+  const [s3, gcs] = await Promise.all([startS3("models"), startGcs()]);
+  await makeGcsBucket(gcs, "models");
+  return {
+    s3,
+    gcs,
+    folder,
+    async [Symbol.asyncDispose]() {
+      process.env = before;
+      await Promise.all([s3[Symbol.asyncDispose](), gcs[Symbol.asyncDispose]()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 function sidecarOf(folder: string): string {

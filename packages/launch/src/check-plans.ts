@@ -1,13 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { StrainflowError } from "@strainflow/series";
 import type { ApptainerLaunch, DockerLaunch, TritonLaunch } from "./launch-options.ts";
-import { isRemote } from "./triton-arguments.ts";
+import { plansToLoad } from "./plans-to-load.ts";
 import { visibleGpus } from "./visible-gpus.ts";
 
 /**
  * Looks at the TensorRT plans that a Triton is to load, before minutes are spent on a start that must fail: a plan runs
- * on the TensorRT and the kind of GPU that built it. What lies in a store is not looked at.
+ * on the TensorRT and the kind of GPU that built it. What lies in S3 or Google Cloud Storage is looked at with the
+ * credentials of this process.
  *
  * @param id a name for a container that is asked for its TensorRT
  * @param warn what may be wrong, and cannot be known
@@ -20,8 +19,8 @@ export async function checkPlans(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { repository: path, gpus, serverArgs = [] } = options;
-  if (isRemote(path)) return;
-  const models = loadedPlans(path, serverArgs);
+  await using plans = await plansToLoad(path, serverArgs, warn, signal);
+  const { models } = plans;
   if (models.length === 0) return;
   if (gpus?.length === 0)
     throw new StrainflowError(
@@ -30,7 +29,7 @@ export async function checkPlans(
       { details: { models } },
     );
   // Most repositories have no plans, and need none of this.
-  const { computeCapabilities, openRepository, requirePlans } = await import("@strainflow/repository");
+  const { computeCapabilities, requirePlans } = await import("@strainflow/repository");
   const { tensorRtVersion } = await import("./tensorrt-version.ts");
   const devices = visibleGpus(gpus, process.env["CUDA_VISIBLE_DEVICES"]);
   const tensorrtVersion = await tensorRtVersion(options, id, signal);
@@ -42,7 +41,7 @@ export async function checkPlans(
   ];
   if (unknown.length > 0)
     warn(`whether the TensorRT plans ${models.join(", ")} fit is not known, nor ${unknown.join(", nor ")}`);
-  const opened = await openRepository(path);
+  const opened = await plans.open();
   const version = tensorrtVersion === undefined ? {} : { tensorrtVersion };
   // Of GPUs of several kinds, a model's instance_group may name the right ones, by numbers whose order is CUDA's own:
   // one that fits is enough to go on with.
@@ -60,25 +59,4 @@ export async function checkPlans(
       `${failed.reason instanceof Error ? failed.reason.message : String(failed.reason)}; there are GPUs of several kinds (${kinds.join(", ")}): see that its instance_group names those that fit`,
     );
   for (const { model, problem, fix } of fitting.value) warn(`${model}: ${problem}; ${fix}`);
-}
-
-/** Models with plans that the server loads at its start, by their configurations' text. */
-function loadedPlans(path: string, serverArgs: readonly string[]): readonly string[] {
-  const value = (argument: string): string => argument.slice(argument.indexOf("=") + 1);
-  const isExplicit = serverArgs.some((one) => /^--?model-control-mode=explicit$/.test(one));
-  const loaded = serverArgs.filter((one) => /^--?load-model=/.test(one)).map(value);
-  return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => !entry.name.startsWith(".") && !entry.isFile())
-    .map(({ name }) => name)
-    .filter((name) => !isExplicit || loaded.includes("*") || loaded.includes(name))
-    .filter((name) => /"(?:tensorrt_plan|tensorrt)"/.test(textOf(join(path, name, "config.pbtxt"))))
-    .toSorted();
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }
