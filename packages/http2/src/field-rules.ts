@@ -17,6 +17,13 @@ export function isFieldName(name: string): boolean {
   return NAME.test(name);
 }
 
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Whether a value is one that others take for one: what comes is judged less strictly than what is sent. */
+export function isFieldValue(value: string): boolean {
+  return VALUE.test(value);
+}
+
 const BROKEN_VALUE = /[\0\r\n]/;
 
 /** Why fields are not what a header section holds; nothing where they are. */

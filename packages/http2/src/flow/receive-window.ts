@@ -16,11 +16,11 @@ export class ReceiveWindow {
       throw protocolFault("FLOW_CONTROL_ERROR", `more than the ${this.size} bytes came that were allowed`);
   }
 
-  /** Bytes to give back now; mostly 0. */
-  giveBack(): number {
-    if (this.used * 2 < this.size) return 0;
-    const bytes = this.used;
-    this.used = 0;
+  /** Bytes to give back now; mostly 0. @param held of what came, bytes that nobody has taken yet */
+  giveBack(held = 0): number {
+    const bytes = this.used - held;
+    if (bytes * 2 < this.size) return 0;
+    this.used = held;
     return bytes;
   }
 }

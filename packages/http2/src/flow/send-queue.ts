@@ -23,6 +23,7 @@ export class SendQueue {
       const there = part.length - this.gone;
       if (there <= left) {
         outbox.bytes(this.gone === 0 ? part : part.subarray(this.gone));
+        outbox.gone(part);
         left -= there;
         this.gone = 0;
         used++;

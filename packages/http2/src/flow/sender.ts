@@ -1,5 +1,6 @@
 import { protocolFault } from "../errors.ts";
 import type { Outbox } from "../frames/outbox.ts";
+import { writeBlock } from "../frames/write-frames.ts";
 import { DATA, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW_SIZE, END_STREAM, LARGEST_WINDOW } from "../protocol.ts";
 import type { SendQueue } from "./send-queue.ts";
 
@@ -11,6 +12,8 @@ export interface SendingStream {
   window: number;
   /** Nothing follows what is in the queue. */
   readonly ending: boolean;
+  /** A header block that stands after all data, and is the end. */
+  readonly trailers?: Uint8Array | undefined;
   /** Some of the queue has gone; with END_STREAM, if all was said. */
   sent(withEnd: boolean): void;
 }
@@ -29,6 +32,10 @@ export class Sender {
 
   constructor(outbox: Outbox) {
     this.outbox = outbox;
+  }
+
+  get isIdle(): boolean {
+    return this.waiting.size === 0;
   }
 
   /** The stream has something new to send. */
@@ -76,10 +83,14 @@ export class Sender {
       }
       const last = stream.ending && size === queue.size;
       if (size === 0 && !last) continue;
-      outbox.head(DATA, last ? END_STREAM : 0, stream.id, size);
-      queue.moveTo(outbox, size);
-      stream.window -= size;
-      this.window -= size;
+      const trailers = last ? stream.trailers : undefined;
+      if (size > 0 || trailers === undefined) {
+        outbox.head(DATA, last && trailers === undefined ? END_STREAM : 0, stream.id, size);
+        queue.moveTo(outbox, size);
+        stream.window -= size;
+        this.window -= size;
+      }
+      if (trailers !== undefined) writeBlock(outbox, stream.id, trailers, this.maxFrameSize, END_STREAM);
       if (queue.size > 0) waiting.add(stream);
       // Whoever is told may add more.
       stream.sent(last);

@@ -1,14 +1,23 @@
 import * as h2 from "../protocol.ts";
 import type { Outbox } from "./outbox.ts";
-import { SETTING_SIZE } from "./settings.ts";
+import { SETTING_SIZE, type Setting } from "./settings.ts";
 
-/** What a client says first: the preface, its settings, and the connection's window, which settings do not reach. */
+/** What a client says first: the preface, and what it allows. */
 export function writeGreeting(
   outbox: Outbox,
-  settings: readonly (readonly [id: number, value: number])[],
+  settings: readonly Setting[],
   connectionWindowSize: number,
 ): void {
   outbox.bytes(Buffer.from(h2.PREFACE, "latin1"));
+  writeAllowances(outbox, settings, connectionWindowSize);
+}
+
+/** Settings, and the connection's window, which they do not reach. */
+export function writeAllowances(
+  outbox: Outbox,
+  settings: readonly Setting[],
+  connectionWindowSize: number,
+): void {
   outbox.head(h2.SETTINGS, 0, 0, settings.length * SETTING_SIZE);
   for (const [id, value] of settings) {
     outbox.uint16(id);
@@ -17,11 +26,24 @@ export function writeGreeting(
   writeWindowUpdate(outbox, 0, connectionWindowSize - h2.DEFAULT_WINDOW_SIZE);
 }
 
-/** A header block, in as many frames as it needs. */
-export function writeBlock(outbox: Outbox, streamId: number, block: Buffer, maxFrameSize: number): void {
-  for (let at = 0, type = h2.HEADERS; type === h2.HEADERS || at < block.length; type = h2.CONTINUATION) {
+/** A header block, in as many frames as it needs. @param flags of the first frame: END_STREAM, or none */
+export function writeBlock(
+  outbox: Outbox,
+  streamId: number,
+  block: Uint8Array,
+  maxFrameSize: number,
+  flags = 0,
+): void {
+  if (block.length <= maxFrameSize) {
+    outbox.head(h2.HEADERS, flags | h2.END_HEADERS, streamId, block.length);
+    outbox.bytes(block);
+    return;
+  }
+  for (let at = 0; at < block.length; ) {
     const to = Math.min(block.length, at + maxFrameSize);
-    outbox.head(type, to === block.length ? h2.END_HEADERS : 0, streamId, to - at);
+    const first = at === 0;
+    const ends = to === block.length ? h2.END_HEADERS : 0;
+    outbox.head(first ? h2.HEADERS : h2.CONTINUATION, ends | (first ? flags : 0), streamId, to - at);
     outbox.bytes(block.subarray(at, to));
     at = to;
   }
@@ -47,5 +69,10 @@ export function writeGoaway(outbox: Outbox, lastId: number, code: number): void 
 /** An answer to settings (without a payload) or to a ping. */
 export function writeAnswer(outbox: Outbox, type: number, payload: Uint8Array): void {
   outbox.head(type, h2.ACK, 0, payload.length);
+  outbox.bytes(payload);
+}
+
+export function writePing(outbox: Outbox, payload: Uint8Array): void {
+  outbox.head(h2.PING, 0, 0, payload.length);
   outbox.bytes(payload);
 }

@@ -6,6 +6,8 @@ import { STATIC_TABLE } from "./static-table.ts";
 
 /** Reads the header blocks of one connection, each of which may refer to those before it. */
 export interface HpackDecoder {
+  /** How often the table was changed. */
+  readonly changes: number;
   /**
    * The fields of a block; nothing where they are more than the limit, while the table stays right for the next block.
    *
@@ -22,6 +24,7 @@ export function createHpackDecoder(tableSize: number, maxListSize: number): Hpac
   const table = createDynamicTable(tableSize);
   let bytes: Uint8Array = new Uint8Array(0);
   let at = 0;
+  let changes = 0;
 
   function integer(prefixBits: number): number {
     const mask = 2 ** prefixBits - 1;
@@ -63,6 +66,9 @@ export function createHpackDecoder(tableSize: number, maxListSize: number): Hpac
   }
 
   return {
+    get changes() {
+      return changes;
+    },
     decode(block) {
       bytes = block;
       at = 0;
@@ -76,11 +82,13 @@ export function createHpackDecoder(tableSize: number, maxListSize: number): Hpac
         else if (first >= 64) {
           header = literal(6);
           table.add(header);
+          changes++;
         } else if (first >= 32) {
           const limit = integer(5);
           if (begun || limit > tableSize)
             throw protocolFault("COMPRESSION_ERROR", `a table of ${limit} bytes, here, is not allowed`);
           table.resize(limit);
+          changes++;
           continue;
         } else header = literal(4);
         begun = true;

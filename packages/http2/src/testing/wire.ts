@@ -52,13 +52,30 @@ export interface SentFrame {
   readonly payload: Buffer;
 }
 
+/** Bytes as the frames that they are. */
+export function framesOf(bytes: Buffer): SentFrame[] {
+  const frames: SentFrame[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const size = bytes.readUIntBE(at, 3);
+    frames.push({
+      type: bytes[at + 3]!,
+      flags: bytes[at + 4]!,
+      streamId: bytes.readUInt32BE(at + 5),
+      payload: bytes.subarray(at + h2.HEAD_SIZE, at + h2.HEAD_SIZE + size),
+    });
+    at += h2.HEAD_SIZE + size;
+  }
+  return frames;
+}
+
 /** A socket on which nothing is: what is written to it is kept. */
-class KeepingSocket extends EventEmitter implements ByteSocket {
+export class KeepingSocket extends EventEmitter implements ByteSocket {
   /** As if nobody read what was written. */
   writableLength = 0;
   readonly written: Buffer[] = [];
   writes = 0;
   isDestroyed = false;
+  isEnded = false;
   isHeld = false;
   private corked = false;
 
@@ -73,6 +90,9 @@ class KeepingSocket extends EventEmitter implements ByteSocket {
   }
   uncork(): void {
     this.corked = false;
+  }
+  end(): void {
+    this.isEnded = true;
   }
   ref(): void {}
   unref(): void {}
@@ -118,19 +138,7 @@ export function openWire(): Wire {
       return { stream, events };
     },
     sent() {
-      const bytes = Buffer.concat(socket.written).subarray(h2.PREFACE.length);
-      const frames: SentFrame[] = [];
-      for (let at = 0; at < bytes.length; ) {
-        const size = bytes.readUIntBE(at, 3);
-        frames.push({
-          type: bytes[at + 3]!,
-          flags: bytes[at + 4]!,
-          streamId: bytes.readUInt32BE(at + 5),
-          payload: bytes.subarray(at + h2.HEAD_SIZE, at + h2.HEAD_SIZE + size),
-        });
-        at += h2.HEAD_SIZE + size;
-      }
-      return frames;
+      return framesOf(Buffer.concat(socket.written).subarray(h2.PREFACE.length));
     },
   };
 }

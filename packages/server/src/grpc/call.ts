@@ -1,5 +1,4 @@
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { FRAMES } from "../requests/frame-pool.ts";
+import { encodeFields, type RequestListener, type ServerStream } from "@strainflow/http2";
 import { parseTimeout } from "./deadline.ts";
 import { decompress, ENCODINGS } from "./decompress.ts";
 import { MessageReader, MessageTooLarge } from "./message-reader.ts";
@@ -22,30 +21,24 @@ export interface CallHeaders {
   readonly encoding: string | undefined;
 }
 
-const CONTENT_TYPE = "application/grpc+proto";
-const HEAD: OutgoingHttpHeaders = {
-  ":status": 200,
-  "content-type": CONTENT_TYPE,
-  "grpc-accept-encoding": ENCODINGS,
-};
-/** Node adds a date otherwise, of which gRPC knows nothing. */
-const NO_DATE = { sendDate: false };
-const HEAD_OPTIONS = { waitForTrailers: true, ...NO_DATE };
-const END_OPTIONS = { endStream: true, ...NO_DATE };
-const OK_TRAILERS: OutgoingHttpHeaders = { "grpc-status": 0 };
+const HEADERS = [
+  [":status", "200"],
+  ["content-type", "application/grpc+proto"],
+  ["grpc-accept-encoding", ENCODINGS],
+] as const;
 
-/** Bytes that wait to go out before `send` asks to wait. Node's own 16 KiB would let one answer at a time out. */
-const CONGESTED_SIZE = 2 ** 20;
+/* What nearly all calls begin and end with. */
+const HEAD = encodeFields(HEADERS);
+const OK = encodeFields([["grpc-status", "0"]]);
 
 /** A call on its HTTP/2 stream: messages in and out, its deadline, and the status that ends it, once. */
-export class Call {
-  readonly #stream: ServerHttp2Stream;
+export class Call implements RequestListener {
+  readonly #stream: ServerStream;
   readonly #reader: MessageReader;
   readonly #maxSize: number;
   readonly #encoding: string;
   #handler: CallHandler | undefined;
   #deadline: NodeJS.Timeout | undefined;
-  #trailers: OutgoingHttpHeaders = OK_TRAILERS;
   /** The handler asked for a pause. */
   #paused = false;
   /** A compressed message is being unpacked: those behind it wait. */
@@ -57,36 +50,41 @@ export class Call {
   #over = false;
 
   /** `maxSize`: of a message, in bytes; −1 for any. */
-  constructor(stream: ServerHttp2Stream, headers: CallHeaders, maxSize: number) {
+  constructor(stream: ServerStream, headers: CallHeaders, maxSize: number) {
     this.#stream = stream;
     this.#maxSize = maxSize;
     this.#reader = new MessageReader(maxSize);
     this.#encoding = headers.encoding ?? "identity";
-    const lost = (): void => this.#lose();
-    stream.on("aborted", lost);
-    stream.on("close", lost);
     if (headers.timeout !== undefined) this.#setDeadline(headers.timeout);
   }
 
   /** Lets the handler have what comes. */
   start(handler: CallHandler): void {
-    if (this.#over) return;
-    this.#handler = handler;
-    const stream = this.#stream;
-    stream.on("data", (chunk: Buffer) => {
-      if (this.#over) return;
-      this.#reader.push(chunk);
-      this.#pump();
-    });
-    stream.on("end", () => {
-      this.#ended = true;
-      this.#pump();
-    });
-    if (handler.drained === undefined) return;
-    stream.on("drain", () => {
-      if (!this.#over) handler.drained?.();
-    });
+    if (!this.#over) this.#handler = handler;
   }
+
+  // What the stream brings.
+
+  data(bytes: Buffer): void {
+    if (this.#over) return;
+    this.#reader.push(bytes);
+    this.#pump();
+  }
+
+  ended(): void {
+    this.#ended = true;
+    this.#pump();
+  }
+
+  drained(): void {
+    if (!this.#over) this.#handler?.drained?.();
+  }
+
+  lost(): void {
+    if (this.#close()) this.#handler?.lost();
+  }
+
+  // What the handler asks for.
 
   /** Takes no messages until `resume`. */
   pause(): void {
@@ -102,72 +100,42 @@ export class Call {
 
   /** Sends a message, which has its prefix, and is not the caller's any more. `false`: better wait for `drained`. */
   send(frame: Buffer): boolean {
+    if (this.#over) return true;
     const stream = this.#stream;
-    if (this.#over || !this.#open()) return true;
-    if (!stream.headersSent) this.#begin();
-    const goesOn = stream.write(frame, (error) => {
-      // Of a write that failed nobody knows who still holds its memory.
-      if (error == null) FRAMES.giveBack(frame);
-    });
-    return goesOn || stream.writableLength < CONGESTED_SIZE;
+    if (stream.isSilent) stream.respond(HEAD);
+    return stream.write(frame);
   }
 
   /** Sends the only message, as `send` does, and ends the call with OK. */
   answer(frame: Buffer): void {
     if (!this.#close()) return;
-    this.#begin();
-    this.#stream.write(frame, (error) => {
-      if (error == null) FRAMES.giveBack(frame);
-    });
-    this.#stream.end();
+    const stream = this.#stream;
+    stream.respond(HEAD);
+    stream.write(frame);
+    stream.end(OK);
   }
 
   /** Ends the call: with OK, if no other status is given. */
   finish(status?: CallStatus): void {
     if (!this.#close()) return;
     const stream = this.#stream;
-    const trailers =
+    const said =
       status === undefined
-        ? OK_TRAILERS
-        : { "grpc-status": STATUS[status.code], "grpc-message": percentEncoded(status.details) };
-    if (stream.headersSent) {
-      this.#trailers = trailers;
-      stream.end();
-    } else {
-      stream.respond(
-        { ":status": 200, "content-type": CONTENT_TYPE, "grpc-accept-encoding": ENCODINGS, ...trailers },
-        END_OPTIONS,
-      );
-    }
-    // What the client still sends is let through, and thrown away.
-    stream.resume();
+        ? ([["grpc-status", "0"]] as const)
+        : ([
+            ["grpc-status", String(STATUS[status.code])],
+            ["grpc-message", percentEncoded(status.details)],
+          ] as const);
+    if (stream.isSilent) stream.respond(encodeFields([...HEADERS, ...said]), true);
+    else stream.end(status === undefined ? OK : encodeFields(said));
   }
 
-  #begin(): void {
-    const stream = this.#stream;
-    stream.respond(HEAD, HEAD_OPTIONS);
-    stream.on("wantTrailers", () => {
-      if (this.#open()) stream.sendTrailers(this.#trailers);
-    });
-  }
-
-  #open(): boolean {
-    return !this.#stream.destroyed && !this.#stream.closed;
-  }
-
-  /** Whether this is the first end, and there is somebody to tell. */
+  /** Whether this is the first end. */
   #close(): boolean {
     if (this.#over) return false;
     this.#over = true;
-    clearTimeout(this.#deadline);
-    return this.#open();
-  }
-
-  #lose(): void {
-    if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#deadline);
-    this.#handler?.lost();
+    if (this.#deadline !== undefined) clearTimeout(this.#deadline);
+    return true;
   }
 
   #setDeadline(timeout: string): void {

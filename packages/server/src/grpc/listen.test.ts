@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { encodeFields } from "@strainflow/http2";
 import { afterEach, describe, expect, it } from "vitest";
 import { openSession } from "../testing/raw-call.ts";
 import { type ListenOptions, listen } from "./listen.ts";
 import type { GrpcFront } from "./service.ts";
+
+const FOUND = encodeFields([[":status", "200"]]);
 
 describe("connections", () => {
   const open: (() => unknown)[] = [];
@@ -14,12 +17,15 @@ describe("connections", () => {
 
   /** Says "hi" at once, and ends when the client has. */
   async function start(options: Partial<ListenOptions> = {}): Promise<GrpcFront> {
-    const front = await listen({ host: "127.0.0.1", port: 0, maxConnections: 10, ...options }, (stream) => {
-      stream.respond({ ":status": 200 });
-      stream.write("hi");
-      stream.on("end", () => stream.end());
-      stream.resume();
-    });
+    const front = await listen(
+      { host: "127.0.0.1", port: 0, maxConnections: 10, ...options },
+      (_, stream) => {
+        stream.respond(FOUND);
+        stream.write(Buffer.from("hi"));
+        const nothing = (): void => {};
+        return { data: nothing, ended: () => stream.end(), drained: nothing, lost: nothing };
+      },
+    );
     open.push(() => front.close());
     return front;
   }
@@ -103,10 +109,10 @@ describe("connections", () => {
 
   it("whose calls are reset in the same breath as made, serve on", async () => {
     let calls = 0;
-    const front = await listen({ host: "127.0.0.1", port: 0, maxConnections: 10 }, (stream) => {
+    const front = await listen({ host: "127.0.0.1", port: 0, maxConnections: 10 }, (_, stream) => {
       calls += 1;
-      stream.respond({ ":status": 200 }, { endStream: true });
-      stream.resume();
+      stream.respond(FOUND, true);
+      return undefined;
     });
     open.push(() => front.close());
     const http2Frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {

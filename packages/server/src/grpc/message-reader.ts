@@ -1,3 +1,4 @@
+import { Pieces } from "@strainflow/http2";
 import { PREFIX_SIZE } from "../requests/message-prefix.ts";
 
 /** A length that is beyond what a server takes. */
@@ -16,9 +17,8 @@ export class MessageReader {
   /** Bytes of the prefix that are read. */
   #prefixSize = 0;
   #size = 0;
-  /** Pieces of a message that lies in several chunks. */
-  #pieces: Buffer[] = [];
-  #have = 0;
+  /** What there is of a message that lies in several chunks. */
+  readonly #pieces = new Pieces();
   /** The flag of the message that was taken last. */
   flag = 0;
 
@@ -71,18 +71,16 @@ export class MessageReader {
         throw new MessageTooLarge(`Received message larger than max (${this.#size} vs ${this.#maxSize})`);
     }
     const size = this.#size;
-    const taken = Math.min(size - this.#have, end - at);
+    const pieces = this.#pieces;
+    const taken = Math.min(size - pieces.size, end - at);
     this.#at = at + taken;
-    if (this.#have === 0 && taken === size) {
+    if (pieces.size === 0 && taken === size) {
       this.#prefixSize = 0;
       return detached(chunk, at, at + size);
     }
-    if (taken > 0) this.#pieces.push(chunk.subarray(at, at + taken));
-    this.#have += taken;
-    if (this.#have < size) return undefined;
-    const message = Buffer.concat(this.#pieces, size);
-    this.#pieces = [];
-    this.#have = 0;
+    if (taken > 0) pieces.add(chunk.subarray(at, at + taken));
+    if (pieces.size < size) return undefined;
+    const message = Buffer.concat(pieces.take(), size);
     this.#prefixSize = 0;
     return message;
   }

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { encodeFields, type Http2Request, type ServerStream } from "@strainflow/http2";
 import type { Access, TlsMaterial } from "../access.ts";
 import type { Core } from "../core.ts";
 import { refusalOf } from "./access.ts";
@@ -50,40 +50,45 @@ export function serveGrpc(core: Core, options: GrpcOptions): Promise<GrpcFront> 
       ...REFLECTION_PACKAGES.map(reflectionEndpoint),
     ].map((endpoint) => [endpoint.path, endpoint]),
   );
-  return listen(options, (stream, headers) => {
-    if (!isCall(stream, headers)) return;
-    const { ":path": path = "" } = headers;
-    const timeout = text(headers["grpc-timeout"]);
-    const call = new Call(stream, { timeout, encoding: text(headers["grpc-encoding"]) }, maxMessageSize);
+  return listen(options, (request, stream) => {
+    if (!isCall(request, stream)) return undefined;
+    const { path } = request;
+    const timeout = request.field("grpc-timeout");
+    const call = new Call(stream, { timeout, encoding: request.field("grpc-encoding") }, maxMessageSize);
     const endpoint = endpoints.get(path);
     if (endpoint === undefined) {
       call.finish({ code: "UNIMPLEMENTED", details: `The server does not implement the method ${path}` });
-      return;
+      return call;
     }
-    const refused = refusalOf(access, path, headers.authorization);
+    const refused = refusalOf(access, path, request.field("authorization"));
     if (refused !== undefined) {
       call.finish(refused);
-      return;
+      return call;
     }
     try {
       call.start(endpoint.open(call));
     } catch (error) {
       call.finish(statusOf(error));
     }
+    return call;
   });
 }
 
-/** Whether a stream is a gRPC call; else it is answered here. */
-function isCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
-  const type = headers["content-type"];
-  const refusal =
-    headers[":method"] !== "POST" ? 405 : type?.startsWith("application/grpc") ? undefined : 415;
-  if (refusal === undefined) return true;
-  stream.respond({ ":status": refusal, ...(refusal === 405 ? { allow: "POST" } : {}) }, { endStream: true });
-  stream.resume();
-  return false;
-}
+const NO_POST = encodeFields([
+  [":status", "405"],
+  ["allow", "POST"],
+]);
+const NO_GRPC = encodeFields([[":status", "415"]]);
 
-function text(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
+/** Whether a request is a gRPC call; else it is answered here. */
+function isCall(request: Http2Request, stream: ServerStream): boolean {
+  const refusal =
+    request.method !== "POST"
+      ? NO_POST
+      : request.field("content-type")?.startsWith("application/grpc")
+        ? undefined
+        : NO_GRPC;
+  if (refusal === undefined) return true;
+  stream.respond(refusal, true);
+  return false;
 }

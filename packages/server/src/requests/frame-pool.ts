@@ -31,7 +31,7 @@ export class FramePool {
   }
 
   /** A frame has gone out, and nobody looks at it any more. Those from elsewhere are nobody's business. */
-  giveBack(frame: Buffer): void {
+  giveBack(frame: Uint8Array): void {
     const memory = frame.buffer;
     if (!(memory instanceof ArrayBuffer) || !this.#lent.delete(memory)) return;
     const size = memory.byteLength;
