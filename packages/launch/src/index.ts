@@ -1,3 +1,4 @@
+export { findImage } from "./container-image.ts";
 export { type LaunchedServer, launch } from "./launch.ts";
 export type {
   ApptainerLaunch,

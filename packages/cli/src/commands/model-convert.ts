@@ -1,11 +1,13 @@
+import { findImage } from "@strainflow/launch";
 import { convertToTensorRt, openRepository } from "@strainflow/repository";
 import { type Command, Option } from "commander";
 import { flagValue } from "../flag-values.ts";
 import { afterHelp } from "../help-style.ts";
+import { type ImageFolderFlags, imageFolderOf } from "../image-folder.ts";
 import { interruptible } from "../interrupt.ts";
 import { createTerminal } from "../terminal.ts";
 
-interface ConvertFlags {
+interface ConvertFlags extends ImageFolderFlags {
   readonly name?: string;
   readonly maxBatch?: number;
   readonly bestBatch?: number;
@@ -53,7 +55,18 @@ export function addModelConvert(model: Command): void {
     .option("--device <n>", "index of the GPU", flagValue.whole(0))
     .option("--trtexec <path>", "the program", "trtexec")
     .addOption(new Option("--docker <image>", "run it in a container of Docker").conflicts("apptainer"))
-    .option("--apptainer <image>", "run it in a container of Apptainer")
+    .option(
+      "--apptainer <image>",
+      "run it in a container of Apptainer: a path, a registry's name, or a name in --image-folder",
+    )
+    .option(
+      "--image-folder <folder>",
+      "apptainer: where images lie (default: imageFolder of the settings, then STRAINFLOW_IMAGES)",
+    )
+    .option(
+      "-c, --config <file>",
+      "settings, of which imageFolder is taken (default: strainflow.config.* here, if any)",
+    )
     .option("--hardware-compatible", "for every GPU from Ampere on, slower")
     .option("--version-compatible", "for later TensorRT of the same major version too, slower")
     .option("--replace", "write over a model that is there")
@@ -65,8 +78,8 @@ export function addModelConvert(model: Command): void {
 
 async function convert(repository: string, model: string, flags: ConvertFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json === true });
-  const { name, maxBatch, bestBatch, workspace, device, docker, apptainer } = flags;
-  const image = docker ?? apptainer;
+  const { name, maxBatch, bestBatch, workspace, device, docker } = flags;
+  const image = docker ?? (await apptainerImage(flags));
   const engine = docker === undefined ? "apptainer" : "docker";
   const opened = await openRepository(repository);
   const plan = await interruptible(
@@ -101,4 +114,10 @@ async function convert(repository: string, model: string, flags: ConvertFlags): 
     `TensorRT ${tensorrtVersion} on ${gpu || "a GPU"} of compute capability ${computeCapability}`,
   );
   terminal.record({ type: "converted", model, name: plan.name, tensorrtVersion, computeCapability, gpu });
+}
+
+/** The image, found as `strainflow serve --runtime apptainer` finds it. @throws `launch-no-image` */
+async function apptainerImage(flags: ConvertFlags): Promise<string | undefined> {
+  if (flags.apptainer === undefined) return undefined;
+  return findImage(flags.apptainer, (await imageFolderOf(flags)) ?? process.env["STRAINFLOW_IMAGES"]);
 }

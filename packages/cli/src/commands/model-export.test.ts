@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { buildDetector, detectorShape } from "../detector.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import { addModelConvert } from "./model-convert.ts";
 import { addModelExport } from "./model-export.ts";
@@ -99,5 +100,33 @@ withPython("a trained network (needs the Python environment of the tests)", () =
     expect(await wrong("networks:good", ...flags, "--inputs", "x[1]", "--to", "s3://no/../bucket")).toBe(2);
     expect(await wrong("networks:good", ...flags, ...inputs, "--replace", "--new-version")).toBe(2);
     await expect(readdir(models)).rejects.toThrow("ENOENT");
+  });
+});
+
+test("a container of Apptainer is found in the image folder: of the flag, else of the settings", async () => {
+  const image = (name: string): string => join(folder, name, "triton.sif");
+  for (const name of ["mine", "settings"]) {
+    await mkdir(join(folder, name));
+    await writeFile(image(name), "");
+  }
+  const settings = join(folder, "settings.yaml");
+  await writeFile(settings, `imageFolder: ${join(folder, "settings")}\n`);
+  // Writes down its arguments, and is no TensorRT.
+  await writeFile(join(folder, "apptainer"), '#!/bin/sh\necho "$@" > "$0.args"\nexit 1\n');
+  await chmod(join(folder, "apptainer"), 0o755);
+  process.env["PATH"] = `${folder}${delimiter}${process.env["PATH"]}`;
+  await buildDetector(models, detectorShape({ templates: 1 }, ["H1"]));
+  const convert = (...args: string[]): Promise<unknown> =>
+    run("convert", models, "matched-filter", "--config", settings, ...args);
+
+  await expect(convert("--apptainer", "triton")).rejects.toMatchObject({ tag: "export-failed" });
+  expect(await readFile(join(folder, "apptainer.args"), "utf8")).toContain(` ${image("settings")} /usr/`);
+  await expect(
+    convert("--apptainer", "triton", "--image-folder", join(folder, "mine")),
+  ).rejects.toMatchObject({ tag: "export-failed" });
+  expect(await readFile(join(folder, "apptainer.args"), "utf8")).toContain(` ${image("mine")} /usr/`);
+  await expect(convert("--apptainer", "other")).rejects.toMatchObject({
+    tag: "launch-no-image",
+    message: expect.stringContaining("settings holds triton.sif"),
   });
 });

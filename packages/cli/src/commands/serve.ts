@@ -8,6 +8,7 @@ import { buildDetector } from "../detector.ts";
 import { addDetectorFlags, type DetectorFlags, describeShape, shapeOfFlags } from "../detector-flags.ts";
 import { flagValue } from "../flag-values.ts";
 import { afterHelp } from "../help-style.ts";
+import { imageFolderOf } from "../image-folder.ts";
 import { interruptible } from "../interrupt.ts";
 import { addPlacementFlags, type PlacementFlags, placementOfFlags } from "../placement-flags.ts";
 import { createScratchFolder } from "../scratch-folder.ts";
@@ -20,7 +21,6 @@ import {
   launchOptionsOf,
   type RuntimeFlags,
 } from "../serve-runtime.ts";
-import { readSettings } from "../settings-file.ts";
 import { createTerminal, type Terminal } from "../terminal.ts";
 
 interface Flags extends DetectorFlags, PlacementFlags, RuntimeFlags, HandlerFlags {
@@ -104,8 +104,8 @@ async function serve(given: Flags): Promise<void> {
 
 /** The image folder of the settings, where an image may lie in one and no flag says which. */
 async function withImageFolder(flags: Flags): Promise<Flags> {
-  if (flags.runtime !== "apptainer" || flags.imageFolder !== undefined) return flags;
-  const { imageFolder } = (await readSettings(flags.config)).settings;
+  if (flags.runtime !== "apptainer") return flags;
+  const imageFolder = await imageFolderOf(flags);
   return imageFolder === undefined ? flags : { ...flags, imageFolder };
 }
 
