@@ -1,16 +1,12 @@
+import { TrailingStreams } from "../flow/trailing-streams.ts";
 import { LARGEST_STREAM_ID } from "../protocol.ts";
 import type { OpenStream } from "./client-stream.ts";
-
-/** Streams whose reset is remembered: of those, what was under way still comes. */
-const MAX_RESET = 1024;
 
 /** The streams of one connection, by their ids. */
 export class StreamTable {
   private readonly open = new Map<number, OpenStream>();
   private readonly unbegun = new Set<OpenStream>();
-  private readonly reset = new Set<number>();
-  /** Below it, what was reset is no longer known. */
-  private forgotten = 0;
+  private readonly trailing = new TrailingStreams();
   private nextId = 1;
   /** How many the other side allows at once. */
   limit: number = Number.POSITIVE_INFINITY;
@@ -60,18 +56,12 @@ export class StreamTable {
 
   /** This side has reset it: what still comes of it is no fault of the other's. */
   noteReset(id: number): void {
-    this.reset.add(id);
-    if (this.reset.size <= MAX_RESET) return;
-    for (const oldest of this.reset) {
-      this.reset.delete(oldest);
-      this.forgotten = Math.max(this.forgotten, oldest);
-      return;
-    }
+    this.trailing.note(id);
   }
 
   /** Whether frames of that stream, which is not open, may still come. */
   mayTrail(id: number): boolean {
-    return this.reset.has(id) || (id % 2 === 1 && id <= this.forgotten);
+    return this.trailing.has(id);
   }
 
   /** Whether there has been such a stream yet. */
