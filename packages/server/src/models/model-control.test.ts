@@ -2,11 +2,10 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createServer, type InferenceServer } from "../server.ts";
+import { describe, expect, it } from "vitest";
 import { io, controlModels as models, onnx, scale } from "../testing/control-models.ts";
-import { float32, floats, RawClient, sequence } from "../testing/raw-client.ts";
-import { type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
+import { float32, floats, sequence } from "../testing/raw-client.ts";
+import { serveTiny } from "../testing/serve-tiny.ts";
 
 const { method } = GRPCInferenceService;
 const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
@@ -14,47 +13,24 @@ const bytes = (value: Uint8Array) => ({ parameterChoice: { case: "bytesParam" as
 const bool = (value: boolean) => ({ parameterChoice: { case: "boolParam" as const, value } });
 
 describe("models that clients load and unload", () => {
-  let repository: TinyRepository;
-  let server: InferenceServer;
-  let client: RawClient;
-
-  beforeEach(async () => {
-    repository = await tinyRepository(models);
-    server = await createServer({
-      repository: repository.path,
-      workers: 2,
-      modelControl: "explicit",
-      startupModels: ["net"],
-      metricsPort: false,
-    });
-    client = new RawClient(server.grpcAddress);
-  });
-  afterEach(async () => {
-    client.close();
-    await server.close();
-    await repository.remove();
-  });
-
+  const tiny = serveTiny(
+    models,
+    { workers: 2, modelControl: "explicit", startupModels: ["net"], metricsPort: false },
+    "test",
+  );
   const load = (modelName: string, parameters = {}) =>
-    client.unary(method.repositoryModelLoad, { modelName, parameters });
+    tiny.client.unary(method.repositoryModelLoad, { modelName, parameters });
   const unload = (modelName: string, dependents?: boolean) =>
-    client.unary(method.repositoryModelUnload, {
+    tiny.client.unary(method.repositoryModelUnload, {
       modelName,
       parameters: dependents === undefined ? {} : { unload_dependents: bool(dependents) },
     });
   const index = async (ready = false): Promise<string[]> => {
-    const { models: all } = await client.unary(method.repositoryIndex, { ready });
+    const { models: all } = await tiny.client.unary(method.repositoryIndex, { ready });
     return all.map(({ name, version, state, reason }) => [name, version, state, reason].join(":"));
   };
   const infer = async (modelName: string, modelVersion = "", input = "x"): Promise<number[]> =>
-    floats(
-      await client.infer({
-        modelName,
-        modelVersion,
-        inputs: [{ name: input, datatype: "FP32", shape: [2n] }],
-        rawInputContents: [float32([1, 10])],
-      }),
-    );
+    floats(await tiny.infer(modelName, { modelVersion, input, values: [1, 10] }));
 
   it("lists all that lies there, with the states of what was ever loaded", async () => {
     expect(await index()).toEqual([
@@ -75,7 +51,9 @@ describe("models that clients load and unload", () => {
       expect.arrayContaining(["net:1:UNAVAILABLE:unloaded", "ver:1:READY:", "ver:3:READY:"]),
     );
     expect(await index(true)).toEqual(["ver:1:READY:", "ver:3:READY:"]);
-    await expect(client.unary(method.repositoryIndex, { repositoryName: "other" })).rejects.toMatchObject({
+    await expect(
+      tiny.client.unary(method.repositoryIndex, { repositoryName: "other" }),
+    ).rejects.toMatchObject({
       code: status.UNIMPLEMENTED,
       details: "'repository_name' specification is not supported",
     });
@@ -91,7 +69,7 @@ describe("models that clients load and unload", () => {
     });
     await load("latest");
     expect(await infer("latest")).toEqual([3, 30]);
-    expect((await client.unary(method.modelMetadata, { name: "ver" })).versions).toEqual(["1", "3"]);
+    expect((await tiny.client.unary(method.modelMetadata, { name: "ver" })).versions).toEqual(["1", "3"]);
   });
 
   it("refuses in Triton's words what it cannot load, and keeps what it has", async () => {
@@ -112,18 +90,20 @@ describe("models that clients load and unload", () => {
       "broken",
       expect.stringMatching(/^load failed for model 'broken': version 1 is at UNAVAILABLE state: Internal: /),
     );
-    const { models: all } = await client.unary(method.repositoryIndex, {});
+    const { models: all } = await tiny.client.unary(method.repositoryIndex, {});
     const broken = all.find(({ name }) => name === "broken");
     expect(broken).toMatchObject({ version: "1", state: "UNAVAILABLE" });
-    expect(broken?.reason).not.toContain(repository.path);
-    await expect(client.unary(method.modelMetadata, { name: "broken" })).rejects.toMatchObject({
+    expect(broken?.reason).not.toContain(tiny.repository.path);
+    await expect(tiny.client.unary(method.modelMetadata, { name: "broken" })).rejects.toMatchObject({
       details: "Request for unknown model: 'broken' has no available versions",
     });
-    await expect(client.unary(method.modelMetadata, { name: "broken", version: "1" })).rejects.toMatchObject({
+    await expect(
+      tiny.client.unary(method.modelMetadata, { name: "broken", version: "1" }),
+    ).rejects.toMatchObject({
       code: status.UNAVAILABLE,
       details: "Request for unknown model: 'broken' version 1 is not at ready state",
     });
-    expect(await client.unary(method.serverReady, {})).toMatchObject({ ready: false });
+    expect(await tiny.client.unary(method.serverReady, {})).toMatchObject({ ready: false });
     expect(await infer("net")).toEqual([2, 20]);
   });
 
@@ -134,9 +114,9 @@ describe("models that clients load and unload", () => {
       code: status.NOT_FOUND,
       details: "Request for unknown model: 'net' has no available versions",
     });
-    expect(await client.unary(method.modelReady, { name: "net" })).toMatchObject({ ready: false });
-    expect(await client.unary(method.serverReady, {})).toMatchObject({ ready: true });
-    await expect(client.unary(method.modelStatistics, { name: "net" })).rejects.toMatchObject({
+    expect(await tiny.client.unary(method.modelReady, { name: "net" })).toMatchObject({ ready: false });
+    expect(await tiny.client.unary(method.serverReady, {})).toMatchObject({ ready: true });
+    await expect(tiny.client.unary(method.modelStatistics, { name: "net" })).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,
       details: "requested model 'net' is not available",
     });
@@ -152,7 +132,7 @@ describe("models that clients load and unload", () => {
       sequence_start: bool(true),
       sequence_end: bool(true),
     };
-    const answer = await client.infer({
+    const answer = await tiny.client.infer({
       modelName: "ens",
       parameters: first as ReturnType<typeof sequence>,
       inputs: [{ name: "a", datatype: "FP32", shape: [2n] }],
@@ -176,7 +156,7 @@ describe("models that clients load and unload", () => {
       parameters: { who: { string_value: "override" } },
     });
     const who = async () =>
-      (await client.unary(method.modelConfig, { name: "net" })).config?.parameters.who?.stringValue;
+      (await tiny.client.unary(method.modelConfig, { name: "net" })).config?.parameters.who?.stringValue;
     expect(await who()).toBeUndefined();
     await load("net", { config: text(config) });
     expect(await who()).toBe("override");
@@ -184,7 +164,7 @@ describe("models that clients load and unload", () => {
     await load("net");
     expect(await who()).toBe("override");
     const later = new Date(Date.now() + 5000);
-    await utimes(join(repository.path, "net", "config.pbtxt"), later, later);
+    await utimes(join(tiny.repository.path, "net", "config.pbtxt"), later, later);
     await load("net");
     expect(await who()).toBeUndefined();
     await expect(load("net", { config: text('{"max_batch_size": -3}') })).rejects.toMatchObject({
@@ -199,7 +179,7 @@ describe("models that clients load and unload", () => {
     const config = text("{}");
     await load("brought", { config, "file:3/model.onnx": bytes(scale(7)) });
     expect(await infer("brought")).toEqual([7, 70]);
-    expect((await client.unary(method.modelMetadata, { name: "brought" })).versions).toEqual(["3"]);
+    expect((await tiny.client.unary(method.modelMetadata, { name: "brought" })).versions).toEqual(["3"]);
     expect(await index()).not.toContain("brought:3:READY:");
     await load("net", { config, "file:1/model.onnx": bytes(scale(5)) });
     expect(await infer("net")).toEqual([5, 50]);
@@ -233,10 +213,10 @@ describe("models that clients load and unload", () => {
   });
 
   it("completes a configuration from the ONNX file where none is given", async () => {
-    await mkdir(join(repository.path, "bare", "1"), { recursive: true });
-    await writeFile(join(repository.path, "bare", "1", "model.onnx"), scale(3, ["batch", 2]));
+    await mkdir(join(tiny.repository.path, "bare", "1"), { recursive: true });
+    await writeFile(join(tiny.repository.path, "bare", "1", "model.onnx"), scale(3, ["batch", 2]));
     await load("bare");
-    const { config } = await client.unary(method.modelConfig, { name: "bare" });
+    const { config } = await tiny.client.unary(method.modelConfig, { name: "bare" });
     expect(config).toMatchObject({
       name: "bare",
       platform: "onnxruntime_onnx",
@@ -249,17 +229,17 @@ describe("models that clients load and unload", () => {
       instanceGroup: [{ name: "bare", count: 1 }],
       defaultModelFilename: "model.onnx",
     });
-    const { inputs } = await client.unary(method.modelMetadata, { name: "bare" });
+    const { inputs } = await tiny.client.unary(method.modelMetadata, { name: "bare" });
     expect(inputs).toMatchObject([{ name: "x", datatype: "FP32", shape: [-1n, 2n] }]);
   });
 
   it("warms a model up before it is served, and not one whose samples do not fit", async () => {
     const sample = (dims: string, input = "x") =>
       `${onnx}${io} model_warmup [ { name: "w" count: 3 inputs { key: "${input}" value { data_type: TYPE_FP32 dims: [${dims}] random_data: true } } } ]`;
-    const config = join(repository.path, "net", "config.pbtxt");
+    const config = join(tiny.repository.path, "net", "config.pbtxt");
     await writeFile(config, sample("2"));
     await load("net");
-    const { modelStats } = await client.unary(method.modelStatistics, { name: "net" });
+    const { modelStats } = await tiny.client.unary(method.modelStatistics, { name: "net" });
     expect(modelStats[0]?.inferenceCount).toBe(0n);
     await writeFile(config, sample("3"));
     await expect(load("net")).rejects.toMatchObject({

@@ -2,51 +2,27 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createServer, type InferenceServer } from "../server.ts";
+import { describe, expect, it } from "vitest";
 import { counter, controlModels as models, scale } from "../testing/control-models.ts";
-import { float32, floats, RawClient, sequence } from "../testing/raw-client.ts";
-import { type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
+import { float32, floats, sequence } from "../testing/raw-client.ts";
+import { serveTiny } from "../testing/serve-tiny.ts";
 
 const { method } = GRPCInferenceService;
 
 describe("models that are replaced while they are used", () => {
-  let repository: TinyRepository;
-  let server: InferenceServer;
-  let client: RawClient;
-
-  beforeEach(async () => {
-    repository = await tinyRepository(models);
-    server = await createServer({
-      repository: repository.path,
-      workers: 2,
-      modelControl: "explicit",
-      startupModels: ["net"],
-      metricsPort: false,
-    });
-    client = new RawClient(server.grpcAddress);
-  });
-  afterEach(async () => {
-    client.close();
-    await server.close();
-    await repository.remove();
-  });
-
-  const load = (modelName: string) => client.unary(method.repositoryModelLoad, { modelName });
-  const unload = (modelName: string) => client.unary(method.repositoryModelUnload, { modelName });
+  const tiny = serveTiny(
+    models,
+    { workers: 2, modelControl: "explicit", startupModels: ["net"], metricsPort: false },
+    "test",
+  );
+  const load = (modelName: string) => tiny.client.unary(method.repositoryModelLoad, { modelName });
+  const unload = (modelName: string) => tiny.client.unary(method.repositoryModelUnload, { modelName });
   const index = async (): Promise<string[]> => {
-    const { models: all } = await client.unary(method.repositoryIndex, {});
+    const { models: all } = await tiny.client.unary(method.repositoryIndex, {});
     return all.map(({ name, version, state, reason }) => [name, version, state, reason].join(":"));
   };
   const infer = async (modelName: string, modelVersion = "", input = "x"): Promise<number[]> =>
-    floats(
-      await client.infer({
-        modelName,
-        modelVersion,
-        inputs: [{ name: input, datatype: "FP32", shape: [2n] }],
-        rawInputContents: [float32([1, 10])],
-      }),
-    );
+    floats(await tiny.infer(modelName, { modelVersion, input, values: [1, 10] }));
 
   it("replaces models under load without one failed or mixed answer", async () => {
     await load("ens");
@@ -67,7 +43,7 @@ describe("models that are replaced while they are used", () => {
         let by = 0;
         let factor = 0;
         for (let at = 1; at <= 12; at++) {
-          const response = await client.infer({
+          const response = await tiny.client.infer({
             modelName: "ens",
             parameters: sequence(id, { start: at === 1, end: at === 12 }),
             inputs: [{ name: "a", datatype: "FP32", shape: [2n] }],
@@ -84,7 +60,7 @@ describe("models that are replaced while they are used", () => {
       }
     };
     const work = [unary(), unary(), sequences(0), sequences(1), sequences(2)];
-    const file = (name: string) => join(repository.path, name, "1", "model.onnx");
+    const file = (name: string) => join(tiny.repository.path, name, "1", "model.onnx");
     for (let round = 0; round < 6; round++) {
       await writeFile(file("net"), scale(2 + (round % 4)));
       await writeFile(file("count"), counter(1000 * (1 + (round % 3))));
@@ -100,7 +76,7 @@ describe("models that are replaced while they are used", () => {
     await load("count");
     const next = async (id: bigint, flags: { start?: boolean; end?: boolean }): Promise<number[]> =>
       floats(
-        await client.infer({
+        await tiny.client.infer({
           modelName: "count",
           parameters: sequence(id, flags),
           inputs: [{ name: "x", datatype: "FP32", shape: [2n] }],
@@ -112,7 +88,7 @@ describe("models that are replaced while they are used", () => {
     expect(await index()).toContain("count:1:UNLOADING:");
     expect(await next(1n, {})).toEqual([1002, 1004]);
     await expect(next(2n, { start: true })).rejects.toMatchObject({ code: status.NOT_FOUND });
-    const overHttp = await fetch(`${server.httpAddress}/v2/models/count/infer`, {
+    const overHttp = await fetch(`${tiny.server.httpAddress}/v2/models/count/infer`, {
       method: "POST",
       body: JSON.stringify({
         parameters: { sequence_id: 1 },

@@ -1,9 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createServer, type InferenceServer } from "../server.ts";
-import { float32, RawClient } from "../testing/raw-client.ts";
-import { scaler, type TinyRepository, tinyRepository } from "../testing/tiny-repository.ts";
+import { describe, expect, it } from "vitest";
+import { serveTiny } from "../testing/serve-tiny.ts";
+import { scaler } from "../testing/tiny-repository.ts";
 
 const { method } = GRPCInferenceService;
 const io = `input [ { name: "x" data_type: TYPE_FP32 dims: [2] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [2] } ]`;
@@ -17,37 +16,9 @@ const DEFAULT_LOG = {
 };
 
 describe("log settings", () => {
-  let repository: TinyRepository;
-  let server: InferenceServer;
-  let client: RawClient;
   const lines: string[] = [];
-
-  beforeAll(async () => {
-    repository = await tinyRepository([scaler("net", 2, io, [2])]);
-    server = await createServer({ repository: repository.path, workers: 1, log: (line) => lines.push(line) });
-    client = new RawClient(server.grpcAddress);
-  });
-  afterAll(async () => {
-    client.close();
-    await server.close();
-    await repository.remove();
-  });
-
-  const http = async (path: string, body?: unknown): Promise<[number, unknown]> => {
-    const init =
-      body === undefined
-        ? {}
-        : { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) };
-    const response = await fetch(`${server.httpAddress}${path}`, init);
-    return [response.status, await response.json()];
-  };
-  const infer = (modelName: string, id: string) =>
-    client.infer({
-      modelName,
-      id,
-      inputs: [{ name: "x", datatype: "FP32", shape: [2n] }],
-      rawInputContents: [float32([1, 2])],
-    });
+  const tiny = serveTiny([scaler("net", 2, io, [2])], { workers: 1, log: (line) => lines.push(line) });
+  const { http } = tiny;
   const log = async (settings: Record<string, boolean | number | string>) => {
     const kinds = { boolean: "boolParam", number: "uint32Param", string: "stringParam" } as const;
     const given = Object.fromEntries(
@@ -56,7 +27,7 @@ describe("log settings", () => {
         { parameterChoice: { case: kinds[typeof value as keyof typeof kinds], value } as never },
       ]),
     );
-    const { settings: now } = await client.unary(method.logSettings, { settings: given });
+    const { settings: now } = await tiny.client.unary(method.logSettings, { settings: given });
     return Object.fromEntries(
       Object.entries(now).map(([key, { parameterChoice }]) => [key, parameterChoice.value]),
     );
@@ -95,22 +66,22 @@ describe("log settings", () => {
 
   it("change what is logged, and how", async () => {
     lines.length = 0;
-    await infer("net", "quiet");
+    await tiny.infer("net", { id: "quiet" });
     expect(lines).toEqual([]);
     expect(await log({ log_verbose_level: 1, log_format: "ISO8601" })).toMatchObject({
       log_verbose_level: 1,
     });
-    await infer("net", "loud");
+    await tiny.infer("net", { id: "loud" });
     expect(lines).toEqual([
       expect.stringMatching(
         /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ I \d+ strainflow\] "request 'loud' for model 'net'/,
       ),
     ]);
     await log({ log_format: "default" });
-    await infer("net", "loud");
+    await tiny.infer("net", { id: "loud" });
     expect(lines[1]).toMatch(/^I\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ strainflow\] /);
     await log({ log_verbose_level: 0 });
-    await infer("net", "silenced");
+    await tiny.infer("net", { id: "silenced" });
     expect(lines.length).toBe(2);
     expect(await log({})).toEqual(DEFAULT_LOG);
   });

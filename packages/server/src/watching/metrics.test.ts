@@ -1,7 +1,7 @@
 import { GRPCInferenceService } from "@strainflow/proto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createServer, type InferenceServer } from "../server.ts";
-import { float32, RawClient, sequence } from "../testing/raw-client.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { float32, sequence } from "../testing/raw-client.ts";
+import { serveTiny } from "../testing/serve-tiny.ts";
 import {
   accumulator,
   CHANNELS,
@@ -9,29 +9,25 @@ import {
   network,
   scaler,
   snapshotter,
-  type TinyRepository,
-  tinyRepository,
   UPDATE,
 } from "../testing/tiny-repository.ts";
 
 const { method } = GRPCInferenceService;
 
 describe("what the server counts", () => {
-  let repository: TinyRepository;
-  let server: InferenceServer;
-  let client: RawClient;
-
-  beforeAll(async () => {
-    const io = `input [ { name: "x" data_type: TYPE_FP32 dims: [2] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [2] } ]`;
-    repository = await tinyRepository([
+  const io = `input [ { name: "x" data_type: TYPE_FP32 dims: [2] } ] output [ { name: "y" data_type: TYPE_FP32 dims: [2] } ]`;
+  const tiny = serveTiny(
+    [
       scaler("net", 2, `max_batch_size: 8\n${io}`, ["batch", 2]),
       snapshotter("snap"),
       network("network"),
       accumulator("sums"),
       ensemble("ens", "snap", "network", "sums"),
-    ]);
-    server = await createServer({ repository: repository.path, workers: 1 });
-    client = new RawClient(server.grpcAddress);
+    ],
+    { workers: 1 },
+  );
+  beforeAll(async () => {
+    const { client } = tiny;
     for (const rows of [3, 3, 1])
       await client.infer({
         modelName: "net",
@@ -52,20 +48,15 @@ describe("what the server counts", () => {
       rawInputContents: [float32(new Array(CHANNELS * UPDATE).fill(1))],
     });
   });
-  afterAll(async () => {
-    client.close();
-    await server.close();
-    await repository.remove();
-  });
 
-  const scrape = async (): Promise<string> => (await fetch(server.metricsAddress ?? "")).text();
+  const scrape = async (): Promise<string> => (await fetch(tiny.server.metricsAddress ?? "")).text();
   const value = (text: string, series: string): number => {
     const line = text.split("\n").find((one) => one.startsWith(`${series} `));
     return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
   };
 
   it("is told by statistics: by station, and by batch size", async () => {
-    const { modelStats } = await client.unary(method.modelStatistics, { name: "net" });
+    const { modelStats } = await tiny.client.unary(method.modelStatistics, { name: "net" });
     const [stats] = modelStats;
     expect(stats).toMatchObject({ inferenceCount: 7n, executionCount: 3n });
     expect(stats?.inferenceStats?.success?.count).toBe(3n);
@@ -86,7 +77,7 @@ describe("what the server counts", () => {
   });
 
   it("of an ensemble is the sum of its steps", async () => {
-    const { modelStats } = await client.unary(method.modelStatistics, {});
+    const { modelStats } = await tiny.client.unary(method.modelStatistics, {});
     const of = (name: string) => modelStats.find((stats) => stats.name === name);
     const infer = (name: string): number => Number(of(name)?.inferenceStats?.computeInfer?.ns);
     expect(of("ens")).toMatchObject({
@@ -95,7 +86,7 @@ describe("what the server counts", () => {
       batchStats: [{ batchSize: 1n }],
     });
     expect(infer("ens")).toBeCloseTo(infer("snap") + infer("network") + infer("sums"), -1);
-    const all = await fetch(`${server.httpAddress}/v2/models/stats`);
+    const all = await fetch(`${tiny.server.httpAddress}/v2/models/stats`);
     expect(((await all.json()) as { model_stats: object[] }).model_stats).toHaveLength(5);
   });
 
@@ -104,7 +95,7 @@ describe("what the server counts", () => {
     ["/v2/models/net/versions/4/stats", 400, "requested model version is not available for model 'net'"],
     ["/v2/models/net/versions/a/stats", 404, "Not Found"],
   ])("is refused in Triton's words: %s", async (path, code, error) => {
-    const response = await fetch(`${server.httpAddress}${path}`);
+    const response = await fetch(`${tiny.server.httpAddress}${path}`);
     expect([response.status, await response.json()]).toEqual([code, { error }]);
   });
 
@@ -120,8 +111,8 @@ describe("what the server counts", () => {
       expect(value(text, `nv_inference_${station}_duration_us{${net}}`)).toBeGreaterThanOrEqual(0);
     expect(value(text, "nv_cpu_memory_total_bytes")).toBeGreaterThan(value(text, "nv_cpu_memory_used_bytes"));
     expect(value(text, "nv_cpu_utilization")).toBeLessThanOrEqual(1);
-    expect((await fetch(`${server.metricsAddress}`, { method: "POST" })).status).toBe(405);
-    expect((await fetch(`${server.metricsAddress}`.replace("/metrics", "/"))).status).toBe(404);
+    expect((await fetch(`${tiny.server.metricsAddress}`, { method: "POST" })).status).toBe(405);
+    expect((await fetch(`${tiny.server.metricsAddress}`.replace("/metrics", "/"))).status).toBe(404);
   });
 
   it("has histograms whose buckets add up", async () => {

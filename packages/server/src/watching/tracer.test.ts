@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { GRPCInferenceService } from "@strainflow/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createServer, type InferenceServer } from "../server.ts";
+import { createServer } from "../server.ts";
 import { float32, RawClient, sequence } from "../testing/raw-client.ts";
+import { serveTiny } from "../testing/serve-tiny.ts";
 import {
   accumulator,
   CHANNELS,
@@ -13,7 +14,6 @@ import {
   network,
   scaler,
   snapshotter,
-  type TinyRepository,
   tinyRepository,
   UPDATE,
 } from "../testing/tiny-repository.ts";
@@ -32,54 +32,27 @@ interface TraceObject {
 
 describe("settings that clients change", () => {
   let folder: string;
-  let repository: TinyRepository;
-  let server: InferenceServer;
-  let client: RawClient;
-
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "strainflow-settings-"));
-    repository = await tinyRepository([
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  const tiny = serveTiny(
+    [
       scaler("net", 2, io, [2]),
       scaler("other", 3, io, [2]),
       snapshotter("snap"),
       network("network"),
       accumulator("sums"),
       ensemble("ens", "snap", "network", "sums"),
-    ]);
-    server = await createServer({
-      repository: repository.path,
-      workers: 1,
-      trace: { file: join(folder, "trace.json"), rate: 1 },
-    });
-    client = new RawClient(server.grpcAddress);
-  });
-  afterAll(async () => {
-    client.close();
-    await server.close();
-    await repository.remove();
-    await rm(folder, { recursive: true });
-  });
-
-  const http = async (path: string, body?: unknown): Promise<[number, unknown]> => {
-    const init =
-      body === undefined
-        ? {}
-        : { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) };
-    const response = await fetch(`${server.httpAddress}${path}`, init);
-    return [response.status, await response.json()];
-  };
-  const infer = (modelName: string, id: string) =>
-    client.infer({
-      modelName,
-      id,
-      inputs: [{ name: "x", datatype: "FP32", shape: [2n] }],
-      rawInputContents: [float32([1, 2])],
-    });
+    ],
+    () => ({ workers: 1, trace: { file: join(folder, "trace.json"), rate: 1 } }),
+  );
+  const { http } = tiny;
   const trace = async (settings: Record<string, readonly string[]>, modelName = "") => {
     const given = Object.fromEntries(
       Object.entries(settings).map(([key, value]) => [key, { value: [...value] }]),
     );
-    const { settings: now } = await client.unary(method.traceSetting, { modelName, settings: given });
+    const { settings: now } = await tiny.client.unary(method.traceSetting, { modelName, settings: given });
     return Object.fromEntries(Object.entries(now).map(([key, { value }]) => [key, value]));
   };
   const written = async (file: string): Promise<TraceObject[]> =>
@@ -181,8 +154,8 @@ describe("settings that clients change", () => {
         { trace_level: ["TIMESTAMPS", "TENSORS"], log_frequency: ["2"], trace_count: ["4"] },
         "net",
       );
-      for (const id of ["a", "b", "c", "d", "e", "f"]) await infer("net", id);
-      await infer("other", "not this one");
+      for (const id of ["a", "b", "c", "d", "e", "f"]) await tiny.infer("net", { id });
+      await tiny.infer("other", { id: "not this one" });
       await trace({ trace_level: [], log_frequency: [], trace_count: [] }, "net");
       expect((await readdir(folder)).sort()).toEqual(["trace.json.0", "trace.json.1"]);
       const both = [...(await written("trace.json.0")), ...(await written("trace.json.1"))];
@@ -218,7 +191,7 @@ describe("settings that clients change", () => {
     it("trace an ensemble with its steps, into one file that is whole at any time", async () => {
       await trace({ trace_level: ["TIMESTAMPS"] });
       for (const round of [1, 2]) {
-        await client.infer({
+        await tiny.client.infer({
           modelName: "ens",
           id: `e${round}`,
           parameters: sequence(7n, { start: true, end: true }),
