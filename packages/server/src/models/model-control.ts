@@ -33,6 +33,21 @@ export interface FolderToLoad {
   readonly dispose?: () => void;
 }
 
+/** What is loaded and not served yet. */
+interface Staged {
+  readonly item: FolderToLoad;
+  /** Those that are new. */
+  readonly models: readonly Model[];
+  /** All versions that are to be served. */
+  readonly all: readonly Model[];
+}
+
+/**
+ * Asked when all that can be loaded is, and nothing of it is served yet; it is served when this resolves, and let go when
+ * it rejects. `failed`: what could not be loaded.
+ */
+export type LoadGate = (failed: ReadonlyMap<string, Error>) => Promise<void>;
+
 /** How often models that were replaced or unloaded are looked after, in milliseconds. */
 const SWEEP_MS = 20;
 
@@ -67,13 +82,13 @@ export class ModelControl {
 
   /**
    * Loads these and rebuilds the ensembles that stand on them. Each succeeds or fails by itself: one that fails stays as
-   * it was, and its error is in the answer.
+   * it was, and its error is in the answer. The others are served from one moment on, all together.
    */
-  async load(wanted: readonly FolderToLoad[]): Promise<ReadonlyMap<string, Error>> {
+  async load(wanted: readonly FolderToLoad[], gate?: LoadGate): Promise<ReadonlyMap<string, Error>> {
     const failed = new Map<string, Error>();
-    const unchanged = new Set<string>();
+    const staged = new Map<string, Staged>();
     const isEnsemble = ({ folder }: FolderToLoad): boolean => folder.config.platform === "ensemble";
-    const attempt = async (item: FolderToLoad, work: () => Promise<boolean>): Promise<void> => {
+    const attempt = async (item: FolderToLoad, work: () => Promise<Staged | undefined>): Promise<void> => {
       const { name } = item.folder;
       try {
         for (const version of item.folder.missing)
@@ -85,8 +100,8 @@ export class ModelControl {
             name,
             `at least one version must be available under the version policy of model '${name}'`,
           );
-        if (await work()) this.#options.log.info(`successfully loaded '${name}'`);
-        else unchanged.add(name);
+        const done = await work();
+        if (done !== undefined) staged.set(name, done);
       } catch (error) {
         item.dispose?.();
         const cause = error instanceof Error ? error : new Error(String(error));
@@ -96,9 +111,7 @@ export class ModelControl {
     };
     const plain = wanted.filter((item) => !isEnsemble(item));
     await Promise.all(plain.map((item) => attempt(item, () => this.#loadPlain(item))));
-    const changed = new Set(
-      plain.map(({ folder }) => folder.name).filter((name) => !failed.has(name) && !unchanged.has(name)),
-    );
+    const changed = new Set(staged.keys());
     const ensembles = new Map(wanted.filter(isEnsemble).map((item) => [item.folder.name, item]));
     for (const name of dependentsOf(changed, this.#liveFolders())) {
       const again = this.folder(name);
@@ -109,9 +122,37 @@ export class ModelControl {
       failed.set(name, notLoadable(name, `it contains itself: ${circle.join(" → ")}`));
     for (const { name } of ordered) {
       const item = ensembles.get(name);
-      if (item !== undefined) await attempt(item, async () => this.#loadEnsemble(item));
+      if (item !== undefined) await attempt(item, async () => this.#loadEnsemble(item, staged));
     }
+    try {
+      await gate?.(failed);
+    } catch (error) {
+      for (const [name, { item, models }] of staged) {
+        this.#letGo(name, models);
+        item.dispose?.();
+        failed.set(name, error instanceof Error ? error : new Error(String(error)));
+      }
+      return failed;
+    }
+    this.#serve(staged);
     return failed;
+  }
+
+  #serve(staged: ReadonlyMap<string, Staged>): void {
+    for (const [name, { item, models, all }] of staged) {
+      this.#take(item, models);
+      this.registry.replace(name, all);
+      this.#options.log.info(`successfully loaded '${name}'`);
+    }
+    this.#sweep();
+  }
+
+  /** Models that were loaded and shall not be served. */
+  #letGo(name: string, models: readonly Model[]): void {
+    for (const model of models) {
+      model.release();
+      this.registry.note(name, model.spec.version, { state: "UNAVAILABLE", reason: "unloaded" });
+    }
   }
 
   /** No new requests for these, nor for ensembles that stand on them. */
@@ -143,8 +184,8 @@ export class ModelControl {
     return [...this.#loaded.values()].map(({ folder }) => folder);
   }
 
-  /** Whether there was anything to do. */
-  async #loadPlain(item: FolderToLoad): Promise<boolean> {
+  /** `undefined`: there was nothing to do. */
+  async #loadPlain(item: FolderToLoad): Promise<Staged | undefined> {
     const { folder } = item;
     const { name } = folder;
     const before = this.#loaded.get(name);
@@ -159,7 +200,7 @@ export class ModelControl {
     const versions = folder.versions.filter((version) => !kept.some(({ spec }) => spec.version === version));
     if (versions.length === 0 && kept.length === live.length) {
       item.dispose?.();
-      return false;
+      return undefined;
     }
     for (const version of versions) this.registry.note(name, version, { state: "LOADING", reason: "" });
     const outcomes = await Promise.allSettled(
@@ -177,18 +218,16 @@ export class ModelControl {
       });
       throw new VersionNotLoadable(versions[at] ?? "", failure.reason);
     }
-    this.#take(item, models);
-    this.registry.replace(name, [
-      ...kept.filter(({ spec }) => folder.versions.includes(spec.version)),
-      ...models,
-    ]);
-    this.#sweep();
-    return true;
+    const staying = kept.filter(({ spec }) => folder.versions.includes(spec.version));
+    return { item, models, all: [...staying, ...models] };
   }
 
-  #loadEnsemble(item: FolderToLoad): boolean {
+  #loadEnsemble(item: FolderToLoad, staged: ReadonlyMap<string, Staged>): Staged | undefined {
     const { folder } = item;
-    const find = (name: string, version: string): Model | undefined => this.registry.find(name, version);
+    const find = (name: string, version: string): Model | undefined => {
+      const all = staged.get(name)?.all;
+      return all === undefined ? this.registry.find(name, version) : ofVersion(all, version);
+    };
     const models = folder.versions.map((version) => this.#options.loader.ensemble(folder, version, find));
     const before = this.folder(folder.name);
     const live = this.registry.live(folder.name);
@@ -199,12 +238,9 @@ export class ModelControl {
       live.every(({ steps }, at) => steps.every((step, index) => step === models[at]?.steps[index]));
     if (same) {
       item.dispose?.();
-      return false;
+      return undefined;
     }
-    this.#take(item, models);
-    this.registry.replace(folder.name, models);
-    this.#sweep();
-    return true;
+    return { item, models, all: models };
   }
 
   #take({ folder, dispose = () => {} }: FolderToLoad, models: readonly Model[]): void {
@@ -231,6 +267,12 @@ export class ModelControl {
       if (!this.#closed) this.#sweep();
     });
   }
+}
+
+/** As the registry finds one among those that it has. */
+function ofVersion(models: readonly Model[], version: string): Model | undefined {
+  if (version !== "") return models.find(({ spec }) => spec.version === version);
+  return models.toSorted((a, b) => Number(a.spec.version) - Number(b.spec.version)).at(-1);
 }
 
 /** One version that could not be loaded, and so none of its model. */

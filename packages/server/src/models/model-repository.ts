@@ -75,10 +75,10 @@ export class ModelRepository {
     });
   }
 
-  /** @throws Refusal in Triton's words */
-  load(name: string, override: LoadOverride): Promise<void> {
+  /** `gate`: awaited when it is loaded, and before it is served. @throws Refusal in Triton's words */
+  load(name: string, override: LoadOverride, gate?: () => Promise<void>): Promise<void> {
     this.#mustBeExplicit();
-    return this.#control.exclusive(() => this.#load(name, override));
+    return this.#control.exclusive(() => this.#load(name, override, gate));
   }
 
   /** Unknown names are nothing to unload. `dependents`: an ensemble's models go with it. @throws Refusal */
@@ -94,7 +94,7 @@ export class ModelRepository {
       throw new Refusal("UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled");
   }
 
-  async #load(name: string, override: LoadOverride): Promise<void> {
+  async #load(name: string, override: LoadOverride, gate?: () => Promise<void>): Promise<void> {
     const folders = new Map<string, ModelFolder>();
     let own: FolderToLoad;
     try {
@@ -112,7 +112,9 @@ export class ModelRepository {
     const steps = [...folders.values()].filter(
       (folder) => this.#control.registry.live(folder.name).length === 0,
     );
-    const failed = await this.#control.load([...steps.map((folder) => ({ folder })), own]);
+    const failed = await this.#control.load([...steps.map((folder) => ({ folder })), own], async (failed) =>
+      failed.has(name) ? undefined : gate?.(),
+    );
     const error = failed.get(name);
     if (error === undefined) return;
     const missing = this.#control.missingSteps(own.folder);

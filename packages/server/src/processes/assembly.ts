@@ -100,44 +100,28 @@ export class Assembly {
     await this.askAll({ kind: "meet", paths, ready });
   }
 
-  /** All do it, or none: where one of them cannot, it is undone by those that could. */
+  /**
+   * All do it, or none. Loads are prepared by all before any of them serves what it loaded; of the rest, what cannot fail
+   * is done at once, and what can is undone. Who is lost meanwhile does it when it starts again.
+   */
   async #command(command: Command): Promise<CommandOutcome> {
-    const did: { readonly ask: Ask; readonly wasLive: boolean }[] = [];
-    let failed: CommandOutcome | undefined;
-    await Promise.all(
-      this.#present.map(async (one) => {
-        if (one === undefined) return;
-        const outcome = await doOf(one.ask, command);
-        if (outcome === "lost") return;
-        if (outcome.done) did.push({ ask: one.ask, wasLive: outcome.wasLive });
-        else failed ??= outcome;
-      }),
-    );
+    const { kind } = command;
+    const present = this.#present.flatMap((one) => (one === undefined ? [] : [one.ask]));
+    const first = await askEach(present, { kind: kind === "load" ? "prepare" : "do", command });
+    const failed = first.find(({ outcome }) => !outcome.done)?.outcome;
+    const could = first.filter(({ outcome }) => outcome.done).map(({ ask }) => ask);
     if (failed !== undefined) {
-      for (const { ask, wasLive } of did) {
-        const back = this.#inverse(command, wasLive);
-        if (back !== undefined) await doOf(ask, back);
-      }
+      if (kind === "load") await askEach(could, { kind: "settle", go: false });
+      else if (kind === "register")
+        await askEach(could, { kind: "do", command: { kind: "unregister", name: command.region.name } });
       return failed;
     }
-    const [first] = did;
-    if (first === undefined)
+    const done = kind === "load" ? await askEach(could, { kind: "settle", go: true }) : first;
+    if (done.length === 0)
       return refusedOutcome(new Refusal("UNAVAILABLE", "the server's processes are being started again"));
     this.#journal.add(command);
-    if (command.kind === "load" || command.kind === "unload") this.#forget(command.name);
-    return { done: true, wasLive: first.wasLive };
-  }
-
-  /** What takes a command back where it was done. */
-  #inverse(command: Command, wasLive: boolean): Command | undefined {
-    const { kind } = command;
-    if (kind === "register") return { kind: "unregister", name: command.region.name };
-    if (kind !== "load" && kind !== "unload") return undefined;
-    const { name } = command;
-    const plain: Command = { kind: "load", name, override: { files: new Map() } };
-    const last = this.#journal.lastOf(name);
-    if (last !== undefined) return last;
-    return kind === "unload" || wasLive ? plain : { kind: "unload", name, dependents: false };
+    if (kind === "load" || kind === "unload") this.#forget(command.name);
+    return { done: true };
   }
 
   /** A model that is loaded anew begins to count anew. */
@@ -173,11 +157,20 @@ export class Assembly {
   }
 }
 
-async function doOf(ask: Ask, command: Command): Promise<CommandOutcome | "lost"> {
-  return ask({ kind: "do", command }).then(
-    (outcome) => outcome as CommandOutcome,
-    () => "lost",
+/** Those that are lost meanwhile are left out. */
+async function askEach(
+  asks: readonly Ask[],
+  question: ToServerProcess,
+): Promise<readonly { readonly ask: Ask; readonly outcome: CommandOutcome }[]> {
+  const answers = await Promise.all(
+    asks.map((ask) =>
+      ask(question).then(
+        (outcome) => [{ ask, outcome: outcome as CommandOutcome }],
+        () => [],
+      ),
+    ),
   );
+  return answers.flat();
 }
 
 function decode({ statistics }: Counts): readonly ModelStatistics[] {

@@ -13,11 +13,11 @@ export type Command =
   | { readonly kind: "trace"; readonly model: string; readonly patch: TracePatch }
   | { readonly kind: "log"; readonly settings: LogSettings };
 
-/** Does it in this process. @throws Refusal */
-export async function runCommand(core: Core, command: Command): Promise<void> {
+/** Does it in this process. `gate`: awaited by a load before anything is served of it. @throws Refusal */
+export async function runCommand(core: Core, command: Command, gate?: () => Promise<void>): Promise<void> {
   switch (command.kind) {
     case "load":
-      return core.repository.load(command.name, command.override);
+      return core.repository.load(command.name, command.override, gate);
     case "unload":
       return core.repository.unload(command.name, command.dependents);
     case "register":

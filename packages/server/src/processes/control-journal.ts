@@ -26,11 +26,6 @@ export class ControlJournal {
     this.#entries = this.#entries.filter((entry) => !isVoid(entry.key));
     if (kind !== "unregister") this.#entries.push({ key, command });
   }
-
-  /** The last that was done about a model; `undefined` if it is as the server began with it. */
-  lastOf(model: string): Command | undefined {
-    return this.#entries.findLast(({ key }) => key === `model ${model}` || key === `plain ${model}`)?.command;
-  }
 }
 
 function keyOf(command: Command): string {

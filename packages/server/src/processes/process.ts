@@ -3,20 +3,14 @@ import { join } from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { joinFront, type Place } from "@strainflow/processes";
 import { ModelStatisticsResponseSchema } from "@strainflow/proto";
-import type { Core } from "../core.ts";
 import { modelStatistics } from "../metadata.ts";
 import { type StartedServer, startServer } from "../start-server.ts";
-import { type Command, runCommand } from "./commands.ts";
+import { runCommand } from "./commands.ts";
 import { Neighbours } from "./neighbours.ts";
 import { openDoors } from "./open-doors.ts";
 import { optionsOfOne } from "./options-of-one.ts";
-import {
-  type CommandOutcome,
-  type Counts,
-  type ProcessInit,
-  refusedOutcome,
-  type ToServerProcess,
-} from "./questions.ts";
+import { outcomeOf, PreparedCommand } from "./prepared-command.ts";
+import type { Counts, ProcessInit, ToServerProcess } from "./questions.ts";
 
 /** How often it is looked whether this process has become ready, or is so no more, in milliseconds. */
 const READY_MS = 25;
@@ -52,6 +46,7 @@ joinFront(async (place: Place) => {
     });
     return finished;
   };
+  const prepared = new PreparedCommand(core);
   const answer = (question: ToServerProcess): unknown => {
     switch (question.kind) {
       case "where":
@@ -59,7 +54,11 @@ joinFront(async (place: Place) => {
       case "meet":
         return neighbours.meet(question.paths, question.ready);
       case "do":
-        return obey(core, question.command).finally(tellReady);
+        return outcomeOf(runCommand(core, question.command)).finally(tellReady);
+      case "prepare":
+        return prepared.prepare(question.command);
+      case "settle":
+        return prepared.settle(question.go).finally(tellReady);
       case "counts":
         return countsOf(started);
       case "drain": {
@@ -77,16 +76,6 @@ joinFront(async (place: Place) => {
     close: finish,
   };
 });
-
-async function obey(core: Core, command: Command): Promise<CommandOutcome> {
-  const wasLive = command.kind === "load" && core.registry.live(command.name).length > 0;
-  try {
-    await runCommand(core, command);
-    return { done: true, wasLive };
-  } catch (error) {
-    return refusedOutcome(error);
-  }
-}
 
 function countsOf({ core, metrics }: StartedServer): Counts {
   const message = create(ModelStatisticsResponseSchema, {

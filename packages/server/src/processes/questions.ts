@@ -17,6 +17,10 @@ export type ToServerProcess =
   | { readonly kind: "meet"; readonly paths: readonly (string | undefined)[]; readonly ready: boolean }
   /** Answered with `CommandOutcome`. */
   | { readonly kind: "do"; readonly command: Command }
+  /** Does all of it but the last step, which cannot fail. Answered with `CommandOutcome`; then comes `settle`. */
+  | { readonly kind: "prepare"; readonly command: Command }
+  /** Does the last step, or takes all back. Answered with `CommandOutcome`. */
+  | { readonly kind: "settle"; readonly go: boolean }
   /** Answered with `Counts`. */
   | { readonly kind: "counts" }
   | { readonly kind: "drain"; readonly drainMs: number }
@@ -44,11 +48,7 @@ export interface Counts {
 
 /** What became of a command: errors keep their code on the way. */
 export type CommandOutcome =
-  | {
-      readonly done: true;
-      /** Of a load: the model was there before. */
-      readonly wasLive: boolean;
-    }
+  | { readonly done: true }
   | { readonly done: false; readonly code: StatusCode; readonly message: string };
 
 export function refusedOutcome(error: unknown): CommandOutcome {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GRPCInferenceService } from "@strainflow/proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scale } from "../testing/control-models.ts";
 import { freshHttp } from "../testing/fresh-http.ts";
 import { float32, floats, RawClient, sequence } from "../testing/raw-client.ts";
 import { idsOf, request, serveTwo, TwoProcesses } from "../testing/two-processes.ts";
@@ -137,6 +138,22 @@ describe("a server that is two processes", () => {
       Number(/nv_inference_request_success\{model="two",version="1"\} (\d+)/.exec(after)?.[1]),
     ).toBeGreaterThanOrEqual(before);
     expect(after).toContain('strainflow_process_restarts_total{process="0"} 1');
+  });
+
+  it("agrees on what it serves, also where one is killed while it loads", async () => {
+    const url = (what: string) => `${running.server.httpAddress}/v2/${what}`;
+    const body = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [2], data: [1, 1] }] });
+    for (const [at, by] of [7, 8].entries()) {
+      await writeFile(join(running.repository.path, "latest", "2", "model.onnx"), scale(by));
+      const asked = freshHttp(url("repository/models/latest/load"), { method: "POST", body: "{}" }).catch(
+        () => undefined,
+      );
+      await Promise.all([asked, running.kill(at)]);
+      const answers = new Set<string>();
+      for (let i = 0; i < 8; i++)
+        answers.add((await freshHttp(url("models/latest/infer"), { method: "POST", body })).body.toString());
+      expect(answers.size).toBe(1);
+    }
   });
 
   it("fails as one to do what it cannot", async () => {
