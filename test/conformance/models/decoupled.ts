@@ -2,7 +2,43 @@ import { AttributeProto_AttributeType as AttributeType } from "@strainflow/proto
 import { integerConstant, node, onnxTwin } from "./onnx-twin.ts";
 import { io, ONE_INSTANCE, pythonModel, type TwinModel } from "./twin-model.ts";
 
-/* Steps for ensembles around `repeat`, whose responses are as many as its input has elements. */
+/* `repeat`, whose responses are as many as its input has elements, and steps for ensembles around it. */
+
+const ASKED = { IN: ["INT32", [-1]], DELAY: ["UINT32", [-1]], WAIT: ["UINT32", [1]] } as const;
+
+/** Triton's example: each element of IN comes back as a response of its own after its DELAY; WAIT holds the request. */
+const repeat: TwinModel = {
+  name: "repeat",
+  config: `model_transaction_policy { decoupled: true }\n${io(ASKED, {
+    OUT: ["INT32", [1]],
+    IDX: ["UINT32", [1]],
+  })}${ONE_INSTANCE}`,
+  python: {
+    code: `
+import time
+import numpy as np
+import triton_python_backend_utils as pb
+
+class TritonPythonModel:
+    def execute(self, requests):
+        for r in requests:
+            sender = r.get_response_sender()
+            values = pb.get_input_tensor_by_name(r, 'IN').as_numpy()
+            delays = pb.get_input_tensor_by_name(r, 'DELAY').as_numpy()
+            for i, (value, delay) in enumerate(zip(values, delays)):
+                time.sleep(float(delay) / 1000)
+                sender.send(pb.InferenceResponse([
+                    pb.Tensor('OUT', np.array([value], np.int32)), pb.Tensor('IDX', np.array([i], np.uint32))]))
+            sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        return None
+`,
+  },
+  onnx: {
+    config:
+      'backend: "strainflow"\nparameters { key: "strainflow.native" value: { string_value: "repeat" } }\n',
+    graphs: {},
+  },
+};
 
 /** y = 10 x. */
 const tenfold: TwinModel = {
@@ -152,10 +188,10 @@ export function ensemble(
   };
 }
 
-const ASKED = { IN: ["INT32", [-1]], DELAY: ["UINT32", [-1]], WAIT: ["UINT32", [1]] } as const;
 const REPEAT: Map = { IN: "IN", DELAY: "DELAY", WAIT: "WAIT" };
 
 export const DECOUPLED: readonly TwinModel[] = [
+  repeat,
   tenfold,
   plus,
   fan,

@@ -228,40 +228,6 @@ const work: TwinModel = {
   },
 };
 
-/** Triton's example: each element of IN comes back as a response of its own after its DELAY; WAIT holds the request. */
-const repeat: TwinModel = {
-  name: "repeat",
-  config: `model_transaction_policy { decoupled: true }\n${io(
-    { IN: ["INT32", [-1]], DELAY: ["UINT32", [-1]], WAIT: ["UINT32", [1]] },
-    { OUT: ["INT32", [1]], IDX: ["UINT32", [1]] },
-  )}${ONE_INSTANCE}`,
-  python: {
-    code: `
-import time
-import numpy as np
-import triton_python_backend_utils as pb
-
-class TritonPythonModel:
-    def execute(self, requests):
-        for r in requests:
-            sender = r.get_response_sender()
-            values = pb.get_input_tensor_by_name(r, 'IN').as_numpy()
-            delays = pb.get_input_tensor_by_name(r, 'DELAY').as_numpy()
-            for i, (value, delay) in enumerate(zip(values, delays)):
-                time.sleep(float(delay) / 1000)
-                sender.send(pb.InferenceResponse([
-                    pb.Tensor('OUT', np.array([value], np.int32)), pb.Tensor('IDX', np.array([i], np.uint32))]))
-            sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-        return None
-`,
-  },
-  onnx: {
-    config:
-      'backend: "strainflow"\nparameters { key: "strainflow.native" value: { string_value: "repeat" } }\n',
-    graphs: {},
-  },
-};
-
 /** Text in, text out: for `generate`. */
 const greeter: TwinModel = {
   name: "greeter",
@@ -297,6 +263,5 @@ export const STATELESS: readonly TwinModel[] = [
   bf16Graph,
   scores,
   work,
-  repeat,
   greeter,
 ];
