@@ -1,8 +1,9 @@
 import { HEAD_SIZE } from "../protocol.ts";
 import type { ByteSocket } from "./byte-socket.ts";
 
-/** Small bytes are copied into memory of this size, which is written from. */
+/** Small bytes are copied into memory of this size, which is written from; less at first, for connections that say little. */
 const SEGMENT_SIZE = 64 * 1024;
+const FIRST_SEGMENT_SIZE = 1024;
 
 /** From this size on, bytes are sent from where they lie: another part of a write costs less than the copy. */
 const BY_REFERENCE_SIZE = 8 * 1024;
@@ -133,7 +134,8 @@ export class Outbox {
   private reserve(size: number): number {
     if (this.to + size > this.segment.length) {
       this.closeRun();
-      this.segment = Buffer.allocUnsafeSlow(SEGMENT_SIZE);
+      const larger = Math.max(FIRST_SEGMENT_SIZE, 4 * this.segment.length, size);
+      this.segment = Buffer.allocUnsafeSlow(Math.min(SEGMENT_SIZE, larger));
       this.from = 0;
       this.to = 0;
     }
