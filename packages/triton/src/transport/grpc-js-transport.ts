@@ -1,5 +1,6 @@
 import type { ChannelInterface, ChannelOptions, Client, Metadata } from "@grpc/grpc-js";
 import { StrainflowError } from "@strainflow/series";
+import type { CallLimits } from "../call-options.ts";
 import type { Address } from "./address.ts";
 import { headerSource, tlsOptions } from "./credentials.ts";
 import { unframed } from "./grpc-frames.ts";
@@ -9,7 +10,10 @@ import {
   codeFailure,
   type GrpcFailure,
   grpcFailure,
+  isGrpcFailure,
   lostFailure,
+  MAX_ATTEMPTS,
+  refusedFailure,
 } from "./grpc-status.ts";
 import { type Compression, STREAM_PATH, type Transport, type TransportOptions } from "./transport.ts";
 
@@ -36,6 +40,12 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 /* gRPC's numbers of two statuses. */
 const CANCELLED = 1;
 const UNAVAILABLE = 14;
+
+/*
+ * What grpc-js says of REFUSED_STREAM, which it also takes a GOAWAY for that leaves a stream out. It would make such calls
+ * again by itself, had it not been told to keep what was sent in no buffer of its own.
+ */
+const REFUSED = "Stream refused by server";
 
 /* grpc-js's own numbers of them. */
 const COMPRESSION_NUMBERS: Readonly<Record<Compression, number>> = { deflate: 1, gzip: 2 };
@@ -96,26 +106,58 @@ export function createGrpcJsTransport(
   ): Call {
     if (closed || opened === undefined) throw lostFailure("the connection was given up");
     const { grpc, client } = opened;
+    let begun = false;
     const call = client.getChannel().createCall(path, deadline, null, null, null);
     calls.add(call);
     call.start(metadataOf(new grpc.Metadata(), { ...source.current(), ...headers }), {
-      onReceiveMetadata() {},
+      onReceiveMetadata() {
+        begun = true;
+      },
       onReceiveMessage(message: Buffer) {
         onMessage(message);
         call.startRead();
       },
       onReceiveStatus({ code, details }) {
         calls.delete(call);
-        // A compressed message that nobody asked for ends the call without a code.
-        onClosed(
-          code === undefined
-            ? grpcFailure("INTERNAL", "a message cannot be read: is it compressed?")
-            : codeFailure(code, details),
-        );
+        onClosed(failureOf(code, details, begun));
       },
     });
     call.startRead();
     return call;
+  }
+
+  async function attempt(
+    path: string,
+    message: Buffer,
+    { signal, headers }: CallLimits,
+    until: number,
+  ): Promise<Buffer> {
+    await source.refresh();
+    await open();
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(abortedFailure());
+      let response: Buffer | undefined;
+      const call = start(
+        path,
+        until,
+        headers,
+        (bytes) => {
+          response = bytes;
+        },
+        (failure) => {
+          signal?.removeEventListener("abort", abort);
+          if (failure !== undefined) reject(failure);
+          else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
+          else resolve(response);
+        },
+      );
+      function abort(): void {
+        call.cancelWithStatus(CANCELLED, ABORTED);
+      }
+      signal?.addEventListener("abort", abort);
+      call.sendMessageWithContext({}, message);
+      call.halfClose();
+    });
   }
 
   return {
@@ -149,33 +191,15 @@ export function createGrpcJsTransport(
         cancel: () => call.cancelWithStatus(CANCELLED, "given up by the client"),
       };
     },
-    async unary(path, message, { timeoutMs, signal, headers }) {
-      await source.refresh();
-      await open();
-      return new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(abortedFailure());
-        let response: Buffer | undefined;
-        const call = start(
-          path,
-          Date.now() + timeoutMs,
-          headers,
-          (bytes) => {
-            response = bytes;
-          },
-          (failure) => {
-            signal?.removeEventListener("abort", abort);
-            if (failure !== undefined) reject(failure);
-            else if (response === undefined) reject(grpcFailure("INTERNAL", "the answer has no message"));
-            else resolve(response);
-          },
-        );
-        function abort(): void {
-          call.cancelWithStatus(CANCELLED, ABORTED);
+    async unary(path, message, limits) {
+      const until = Date.now() + limits.timeoutMs;
+      const bytes = unframed(message);
+      for (let attempts = 1; ; attempts++)
+        try {
+          return await attempt(path, bytes, limits, until);
+        } catch (error) {
+          if (!isGrpcFailure(error) || !error.refused || attempts === MAX_ATTEMPTS) throw error;
         }
-        signal?.addEventListener("abort", abort);
-        call.sendMessageWithContext({}, unframed(message));
-        call.halfClose();
-      });
     },
     discard() {
       if (closed) return;
@@ -190,6 +214,13 @@ export function createGrpcJsTransport(
       opened?.client.close();
     },
   };
+}
+
+function failureOf(code: number | undefined, details: string, begun: boolean): GrpcFailure | undefined {
+  // A compressed message that nobody asked for ends the call without a code.
+  if (code === undefined) return grpcFailure("INTERNAL", "a message cannot be read: is it compressed?");
+  if (code === UNAVAILABLE && details === REFUSED && !begun) return refusedFailure(details);
+  return codeFailure(code, details);
 }
 
 function metadataOf(metadata: Metadata, headers: Readonly<Record<string, string>>): Metadata {

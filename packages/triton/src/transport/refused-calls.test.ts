@@ -45,9 +45,7 @@ const REFUSALS: readonly [string, (call: RawCall) => void][] = [
   ["a reset that says so", (call) => call.reset(REFUSED_STREAM)],
 ];
 
-describe("over frames,", () => {
-  const transport = "frames";
-
+describe.each(TRANSPORTS)("over %s,", (transport) => {
   it.each(REFUSALS)("a call that is refused by %s is made again", async (_, refuse) => {
     const seen: string[] = [];
     const { address } = await startRawPeer((call, message) => {
@@ -125,25 +123,25 @@ describe.each(TRANSPORTS)("over %s,", (transport) => {
   });
 });
 
-describe("frames give up", () => {
-  it("a call and a stream that three connections refuse", async () => {
-    let messages = 0;
-    const { address, connections } = await startRawPeer((call) => {
-      messages++;
-      call.goaway(0);
-    });
-    const connection = transportTo(address, "frames");
-    await expect(connection.unary("/a.B/C", REQUEST, { timeoutMs: 5000 })).rejects.toMatchObject({
-      status: "UNAVAILABLE",
-    });
-    expect([messages, connections()]).toEqual([3, 3]);
-    const { call, told } = open(address, { transport: "frames" });
-    call.send(request(0));
-    await told.until(() => told.events.includes("lost"));
-    expect(told.error()).toMatchObject({ details: { reason: "transport", requestId: "0", inFlight: 1 } });
-    expect([messages, connections()]).toEqual([6, 6]);
+it.each(TRANSPORTS)("%s give up a call and a stream that are refused three times", async (transport) => {
+  let messages = 0;
+  const { address } = await startRawPeer((call) => {
+    messages++;
+    call.goaway(0);
   });
+  const connection = transportTo(address, transport);
+  await expect(connection.unary("/a.B/C", REQUEST, { timeoutMs: 5000 })).rejects.toMatchObject({
+    status: "UNAVAILABLE",
+  });
+  expect(messages).toBe(3);
+  const { call, told } = open(address, { transport });
+  call.send(request(0));
+  await told.until(() => told.events.includes("lost"));
+  expect(told.error()).toMatchObject({ details: { reason: "transport", requestId: "0", inFlight: 1 } });
+  expect(messages).toBe(6);
+});
 
+describe("frames give up", () => {
   it("a call whose time is up while it is made again", async () => {
     const { address, connections } = await startRawPeer(
       (call) => call.goaway(0),

@@ -67,7 +67,8 @@ export interface TransportOptions extends CredentialOptions {
    *
    * Both pass the same tests: TLS and mutual TLS, tokens, compression, GOAWAY, resets, half-open connections, 200 kills
    * of the server and 200 faults on the line with byte-identical output (`npm run test:faults`), and a real Triton's
-   * every RPC. "frames" makes again, on another connection, what the server says that it has not looked at.
+   * every RPC. What the server says that it has not looked at (by GOAWAY, or REFUSED_STREAM) is made again, on another
+   * connection, three times at most and within the deadline.
    *
    * What "frames" does not know, and "grpc-js" does, makes "grpc-js" the default: where `channelOptions` are given; where
    * `grpc_proxy`, `https_proxy` or `http_proxy` stands before the server (one that `no_grpc_proxy` or `no_proxy` does not
