@@ -183,7 +183,7 @@ describe("a server's port", () => {
       stream.write([Buffer.from("hi")]);
     });
     await over;
-    await expect.poll(() => said).toEqual([":status,200", "hi", "x-end,1", "drained"]);
+    await expect.poll(() => said, { timeout: 5000 }).toEqual([":status,200", "hi", "x-end,1", "drained"]);
     expect(client.isUsable).toBe(false);
   });
 
@@ -200,7 +200,7 @@ describe("a server's port", () => {
     const port = typeof address === "object" && address !== null ? address.port : 0;
     expect((await exchanged(nodeClient(port), Buffer.from("hi")))[0].toString()).toBe("hi");
     const second = nodeClient(port);
-    await once(second, "close");
+    await new Promise((resolve) => second.once("close", resolve));
     expect(second.destroyed).toBe(true);
   });
 

@@ -52,7 +52,8 @@ describe("over TLS", () => {
     stream.end(body);
     await once(stream, "close");
     expect(Buffer.concat(parts).equals(body)).toBe(true);
-    await expect.poll(() => released.reduce((sum, size) => sum + size, 0)).toBe(body.length);
+    const all = (): number => released.reduce((sum, size) => sum + size, 0);
+    await expect.poll(all, { timeout: 5000 }).toBe(body.length);
     session.close();
   });
 
