@@ -75,7 +75,7 @@ export async function startServer(options: CheckedOptions, listens: boolean): Pr
     return Promise.all(threads.map((thread) => thread.close()));
   };
 
-  const metrics = new Metrics(registry);
+  const metrics = new Metrics(registry, threads);
   const fronts = await openFronts().catch(async (error: unknown) => {
     await closeThreads();
     throw error;

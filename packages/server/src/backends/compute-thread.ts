@@ -21,6 +21,17 @@ export interface Graph {
   readonly outputs: readonly GraphTensor[];
 }
 
+/** What a thread has done since the server began. */
+export interface ThreadFigures {
+  readonly name: string;
+  /** Tasks that it answered, each a batch or a sequence's request, and how long their models ran, in nanoseconds. */
+  readonly tasks: number;
+  readonly busyNs: number;
+  /** Tasks sent and not yet answered. */
+  readonly pending: number;
+  readonly restarts: number;
+}
+
 type TaskDone = (outcome: TaskResult | Refusal) => void;
 
 interface Load {
@@ -49,6 +60,9 @@ export class ComputeThread {
     this.#worker.postMessage(messages, transfer),
   );
   #task = 0;
+  #done = 0;
+  #busyNs = 0;
+  #restarted = 0;
   readonly #tasks = new Map<number, TaskDone>();
   readonly #models = new Map<number, LoadSpec>();
   readonly #loading = new Map<number, Load>();
@@ -67,6 +81,11 @@ export class ComputeThread {
   /** Tasks sent and not yet answered. */
   get pending(): number {
     return this.#tasks.size;
+  }
+
+  get figures(): ThreadFigures {
+    const { name, pending } = this;
+    return { name, tasks: this.#done, busyNs: this.#busyNs, pending, restarts: this.#restarted };
   }
 
   /** It takes tasks: it runs, or is being started again. */
@@ -186,6 +205,8 @@ export class ComputeThread {
       case "failed": {
         const done = this.#tasks.get(message.task);
         this.#tasks.delete(message.task);
+        this.#done += 1;
+        if (message.type === "done") this.#busyNs += message.marks.ranNs - message.marks.runNs;
         done?.(message.type === "done" ? message : new Refusal("INTERNAL", message.message));
         return;
       }
@@ -238,6 +259,7 @@ export class ComputeThread {
       return;
     }
     this.#restarts.push(now);
+    this.#restarted += 1;
     this.#log(
       `${this.name} died (exit code ${code}); it is started again with its ${this.#models.size} models`,
     );

@@ -1,11 +1,35 @@
 import { parseMetrics, type WrittenValue, writeMetrics } from "@strainflow/metrics";
 import type { Counts } from "./questions.ts";
 
-/** By the name on a process's own page: what is told of each process, by model. */
-const PER_MODEL = [
+/** By the name on a process's own page: what is told of each process, by model or by compute thread. */
+const TOLD = [
   ["nv_inference_request_success", "requests_total", "counter", "Inference requests that a process answered"],
   ["nv_inference_exec_count", "runs_total", "counter", "Runs of a model in a process, each batch one"],
   ["nv_inference_pending_request_count", "pending_requests", "gauge", "Requests that wait in a process"],
+  [
+    "strainflow_worker_tasks_total",
+    "worker_tasks_total",
+    "counter",
+    "Tasks that a compute thread of a process answered",
+  ],
+  [
+    "strainflow_worker_busy_seconds_total",
+    "worker_busy_seconds_total",
+    "counter",
+    "Time that models ran in a compute thread of a process, in seconds",
+  ],
+  [
+    "strainflow_worker_pending_tasks",
+    "worker_pending_tasks",
+    "gauge",
+    "Tasks that a compute thread of a process has not answered",
+  ],
+  [
+    "strainflow_worker_restarts_total",
+    "worker_restarts_total",
+    "counter",
+    "How often a compute thread of a process was started again",
+  ],
 ] as const;
 
 /** What each process does, under names of our own: Triton's are sums over all. `restarts`: by number. */
@@ -18,7 +42,7 @@ export function processMetrics(
     counts.map(([index, one]) => ({ labels: { process: String(index) }, value: of(one) }));
   return writeMetrics(
     [
-      ...PER_MODEL.map(([from, name, type, help]) => ({
+      ...TOLD.map(([from, name, type, help]) => ({
         name,
         type,
         help,

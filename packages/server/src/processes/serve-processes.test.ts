@@ -53,6 +53,11 @@ describe("a server that is two processes", () => {
     );
     expect(Math.min(...each)).toBeGreaterThanOrEqual(5);
     expect(each.reduce((a, b) => a + b)).toBe(before + 10);
+    const threads = [0, 1].map((index) =>
+      value(`strainflow_process_worker_tasks_total{process="${index}",worker="worker 0"}`),
+    );
+    expect(Math.min(...threads)).toBeGreaterThanOrEqual(5);
+    expect(value('strainflow_worker_tasks_total{worker="worker 0"}')).toBe(threads.reduce((a, b) => a + b));
     expect(value("nv_cpu_memory_total_bytes")).toBeGreaterThan(0);
     expect(page.match(/^# TYPE /gm)?.length).toBe(new Set(page.match(/^# TYPE \S+/gm)).size);
   });

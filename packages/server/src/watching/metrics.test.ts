@@ -115,6 +115,20 @@ describe("what the server counts", () => {
     expect((await fetch(`${tiny.server.metricsAddress}`.replace("/metrics", "/"))).status).toBe(404);
   });
 
+  it("tells of each compute thread", async () => {
+    const text = await scrape();
+    const of = (figure: string, worker: string) =>
+      value(text, `strainflow_worker_${figure}{worker="${worker}"}`);
+    // Three batches of the one and a request of the other; and a request of each of two with states.
+    expect([of("tasks_total", "worker 0"), of("tasks_total", "sequence worker 0")]).toEqual([4, 2]);
+    const ran = ["net", "network"].map((model) =>
+      value(text, `strainflow_inference_compute_seconds_sum{model="${model}",version="1"}`),
+    );
+    expect(of("busy_seconds_total", "worker 0")).toBeCloseTo((ran[0] ?? 0) + (ran[1] ?? 0), 6);
+    for (const worker of ["worker 0", "sequence worker 0"])
+      expect([of("pending_tasks", worker), of("restarts_total", worker)]).toEqual([0, 0]);
+  });
+
   it("has histograms whose buckets add up", async () => {
     const text = await scrape();
     for (const name of ["request", "queue", "compute"]) {
@@ -148,6 +162,6 @@ describe("what the server counts", () => {
       expect(["counter", "gauge", "histogram"], line).toContain(family);
       expect(Number.isFinite(Number(sample?.[5])), line).toBe(true);
     }
-    expect(families.size).toBe(16);
+    expect(families.size).toBe(20);
   });
 });

@@ -1,5 +1,6 @@
 import { cpus, freemem, totalmem } from "node:os";
 import { type WrittenFamily, writeMetrics } from "@strainflow/metrics";
+import type { ThreadFigures } from "../backends/compute-thread.ts";
 import type { Model } from "../models/model.ts";
 import type { ModelRegistry } from "../models/model-registry.ts";
 import type { FailureReason, Latency, Statistics } from "./statistics.ts";
@@ -86,10 +87,13 @@ function duration(name: string, help: string, of: (statistics: Statistics) => nu
 /** What the server has done and does, in Prometheus' text format, under Triton's names and labels. */
 export class Metrics {
   readonly #registry: ModelRegistry;
+  readonly #threads: readonly { readonly figures: ThreadFigures }[];
   readonly #cpu = new CpuMeter();
 
-  constructor(registry: ModelRegistry) {
+  /** `threads`: those that compute; there may come more. */
+  constructor(registry: ModelRegistry, threads: readonly { readonly figures: ThreadFigures }[]) {
     this.#registry = registry;
+    this.#threads = threads;
   }
 
   text(): string {
@@ -101,6 +105,7 @@ export class Metrics {
       failures(models),
       ...PER_CACHED_MODEL.map((family) => perModel(family, cached)),
       ...HISTOGRAMS.map(({ of, ...family }) => histogram(family, models, of)),
+      ...workers(this.#threads.map(({ figures }) => figures)),
       gauge("nv_cpu_utilization", "Share of the machine's processors in use, 0 to 1", this.#cpu.share()),
       gauge("nv_cpu_memory_total_bytes", "The machine's memory, in bytes", total),
       gauge("nv_cpu_memory_used_bytes", "The machine's memory in use, in bytes", total - freemem()),
@@ -148,6 +153,43 @@ function histogram(
       ];
     }),
   };
+}
+
+/** Of each compute thread. Triton has nothing of the kind. */
+const PER_WORKER: readonly (readonly [
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+  of: (figures: ThreadFigures) => number,
+])[] = [
+  [
+    "tasks_total",
+    "counter",
+    "Batches and requests of sequences that a compute thread answered",
+    ({ tasks }) => tasks,
+  ],
+  [
+    "busy_seconds_total",
+    "counter",
+    "Time that models ran in a compute thread, in seconds",
+    ({ busyNs }) => busyNs / 1e9,
+  ],
+  [
+    "pending_tasks",
+    "gauge",
+    "Tasks that a compute thread has and has not answered",
+    ({ pending }) => pending,
+  ],
+  ["restarts_total", "counter", "How often a compute thread was started again", ({ restarts }) => restarts],
+];
+
+function workers(threads: readonly ThreadFigures[]): readonly WrittenFamily[] {
+  return PER_WORKER.map(([name, type, help, of]) => ({
+    name: `strainflow_worker_${name}`,
+    type,
+    help,
+    values: threads.map((figures) => ({ labels: { worker: figures.name }, value: of(figures) })),
+  }));
 }
 
 function gauge(name: string, help: string, value: number): WrittenFamily {
