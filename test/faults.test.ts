@@ -130,7 +130,7 @@ describeToxiproxy("faults on the line to the embedded server", () => {
     `change no byte over %s, are noticed in time, and leave every slot free (seed ${SEED})`,
     { timeout: 120_000 + FAULTS * 10_000 },
     async (transport) => {
-      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(0.25 * FAULTS), UPDATE_SIZE);
+      const plan = planFaults(`${SEED} embedded ${transport}`, Math.ceil(0.3 * FAULTS), UPDATE_SIZE);
       await expectUnchanged(server, toxiproxy, plan, transport, "embedded");
       await expectFreeSlots(server.address, "denoise", SLOTS);
     },
