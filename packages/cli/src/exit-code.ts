@@ -24,15 +24,15 @@ const byTag: readonly (readonly [RegExp, number])[] = [
   ],
   [/^hdf5-write/, exitCodes.output],
   [
-    /^(hdf5-|arrow-|zeromq-|input-|replay-|loadtest-input|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
+    /^(handler-not-loaded|tls-not-readable|tokens-not-readable|hdf5-|arrow-|zeromq-|input-|replay-|loadtest-input|file-not-found|not-contiguous|misaligned|align-rates|unknown-channel|malformed)/,
     exitCodes.input,
   ],
   [
-    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|plan-mismatch|unknown-output|unexpected-response|address-in-use|launch|loadtest|repository|rpc|onnx)/,
+    /^(server-|stream|infer|model-|no-model|bad-|shape-|missing-side|store-|no-bucket|export-|plan-mismatch|unknown-output|unexpected-response|address-in-use|launch|loadtest|repository|rpc|onnx|http2-|invalid-request|metrics-|models-unreachable|process-|push-failed|handler-|deadline-exceeded|call-ended|no-generate|no-streams|sequence-lost)/,
     exitCodes.server,
   ],
   [/^aborted/, exitCodes.interrupted],
-  [/^output/, exitCodes.output],
+  [/^(output|log-not-writable)/, exitCodes.output],
 ];
 
 /** The exit status for an error. */

@@ -3,6 +3,8 @@ import { wrapText } from "./table.ts";
 
 /** How help tells of an option: its choices and its default, as one would type them. */
 export const helpStyle: HelpConfiguration = {
+  // Commander leaves descriptions in one line where less than 40 columns are left for them: in a terminal of 60, all.
+  minWidthToWrap: 20,
   optionDescription({ description, argChoices, defaultValue, defaultValueDescription }: Option): string {
     const facts = [
       ...(argChoices === undefined ? [] : [oneOf(argChoices)]),

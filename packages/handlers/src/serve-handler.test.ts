@@ -196,6 +196,7 @@ describe("what is refused", () => {
     await expect(serve({ stageTimeoutMs: 100, requestTimeoutMs: 150 })).rejects.toThrow("at least twice");
     const missing = await serve({ path: "nowhere.ts" }).catch((error: unknown) => error);
     expect(isStrainflowError(missing, "handler-not-loaded")).toBe(true);
+    expect(String(missing)).toMatch(/nowhere\.ts: there is no such file$/);
     const none = await serve({ path: fileURLToPath(import.meta.resolve("./lane.ts")) }).catch(
       (e: unknown) => e,
     );

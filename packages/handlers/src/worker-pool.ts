@@ -31,6 +31,8 @@ export class WorkerPool {
   readonly #places: readonly Place[];
   readonly #timer: NodeJS.Timeout;
   #turn = 0;
+  /** All had their handler once: from then on, who ends is started again. */
+  #isUp = false;
   #closing = false;
   #changed: () => void = () => {};
   #notLoaded: string | undefined;
@@ -56,7 +58,10 @@ export class WorkerPool {
         if (pool.ready === options.workers || pool.#notLoaded !== undefined) resolve();
       };
     });
-    if (pool.#notLoaded === undefined) return pool;
+    if (pool.#notLoaded === undefined) {
+      pool.#isUp = true;
+      return pool;
+    }
     await pool.close(0);
     throw new StrainflowError("handler-not-loaded", `${options.settings.path}: ${pool.#notLoaded}`, {
       details: { path: options.settings.path },
@@ -147,7 +152,7 @@ export class WorkerPool {
     const place = this.#places[worker]!;
     place.thread = undefined;
     if (!loaded) this.#notLoaded ??= reason ?? "it ended";
-    if (!this.#closing && reason !== undefined) {
+    if (this.#isUp && !this.#closing && reason !== undefined) {
       place.lost++;
       const nowMs = performance.now();
       place.deaths = [...place.deaths.filter((at) => nowMs - at < DEATHS_WINDOW_MS), nowMs];

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addCommands } from "../command-list.ts";
 import { exitCodes } from "../exit-code.ts";
+import { helpStyle } from "../help-style.ts";
 import { built, runCommand, startCommand } from "../testing/run-command.ts";
 
 let folder = "";
@@ -13,15 +14,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function helpOf(...names: readonly string[]): Promise<string> {
-  const program = new Command("strainflow").exitOverride();
+async function helpOf(names: readonly string[], width: number): Promise<string> {
+  const program = new Command("strainflow").configureHelp(helpStyle).exitOverride();
   await addCommands(program, names);
   const found = names.reduce<Command | undefined>(
     (command, name) => command?.commands.find((one) => one.name() === name),
     program,
   );
   let help = "";
-  found?.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 }).outputHelp();
+  found?.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => width }).outputHelp();
   return help;
 }
 
@@ -45,12 +46,14 @@ describe("help", () => {
     "model verify",
     "monitor",
     "loadtest",
-  ])("of %s gives an example as one would type it", async (name) => {
-    const help = await helpOf(...name.split(" "));
+  ])("of %s gives an example as one would type it, in wide and narrow terminals", async (name) => {
+    const help = await helpOf(name.split(" "), 80);
     expect(help).toContain(`Usage: strainflow ${name}`);
     expect(help).toMatch(/Examples?:\n {2}\$ strainflow /);
-    for (const line of help.split("\n"))
-      if (!line.includes("$ ")) expect(line.length, line).toBeLessThanOrEqual(80);
+    for (const width of [60, 80])
+      // What one would copy stays whole.
+      for (const line of (await helpOf(name.split(" "), width)).split("\n"))
+        if (!/^(?: {2}[${]|Usage:)/.test(line)) expect(line.length, line).toBeLessThanOrEqual(width);
   });
 });
 
