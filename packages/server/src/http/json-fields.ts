@@ -11,11 +11,13 @@ export type JsonFields = { readonly [key: string]: Json };
 
 /** Stands before the digits of a number that is too long for JavaScript's own parser. No client can guess it. */
 const LONG = `${randomUUID()}:`;
+const LONG_NUMBER = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/;
 const LONG_NUMBERS = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
 /** @throws Refusal (INTERNAL) if the text is no JSON */
 export function parseJson(text: string): Json {
-  const long = /\d{16}/.test(text);
+  // Looked for first: to replace what most texts have none of would copy them, and fractions are often as long.
+  const long = LONG_NUMBER.test(text);
   const marked = long
     ? text.replace(LONG_NUMBERS, (token) => (token.startsWith('"') ? token : `"${LONG}${fitting(token)}"`))
     : text;

@@ -7,10 +7,16 @@ import { booleanOf, integerOf, isList, type Json, numberOf } from "./json-fields
 const MAX_DEPTH = 64;
 
 /** The elements of nested lists, one behind the other. @throws Refusal */
-export function flatten(value: Json, into: Json[] = [], depth = 0): Json[] {
+export function flatten(value: Json): readonly Json[] {
+  // Most are flat as they come; millions of elements are not held twice.
+  if (isList(value) && !value.some(isList)) return value;
+  return gather(value, [], 0);
+}
+
+function gather(value: Json, into: Json[], depth: number): Json[] {
   if (!isList(value)) into.push(value);
   else if (depth > MAX_DEPTH) throw invalid("'data' is nested too deep");
-  else for (const item of value) flatten(item, into, depth + 1);
+  else for (const item of value) gather(item, into, depth + 1);
   return into;
 }
 
@@ -20,35 +26,45 @@ export function tensorOfJson(input: string, datatype: Datatype, values: readonly
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
+/** Puts elements in one by one: `from` would first make a list of them all. */
+function fill<E, A extends { [index: number]: E }>(
+  array: A,
+  values: readonly Json[],
+  of: (value: Json) => E,
+): A {
+  for (const [at, value] of values.entries()) array[at] = of(value);
+  return array;
+}
+
 function arrayOf(input: string, datatype: Datatype, values: readonly Json[]): ArrayBufferView {
-  // What does not fit into a narrow type is cut, as in Triton.
-  const signed = (bits: number): number[] =>
-    values.map((value) => Number(BigInt.asIntN(bits, integerOf(value, "data", false))));
-  const unsigned = (bits: number): number[] =>
-    values.map((value) => Number(BigInt.asUintN(bits, integerOf(value, "data", true))));
+  const { length } = values;
+  const number = (value: Json): number => numberOf(value, "data");
+  // What does not fit into a narrow type is cut, as in Triton; a typed array does so by itself.
+  const signed = (value: Json): number => narrow(value, false);
+  const unsigned = (value: Json): number => narrow(value, true);
   switch (datatype) {
     case "BOOL":
-      return Uint8Array.from(values, (value) => (booleanOf(value, "data") ? 1 : 0));
+      return fill(new Uint8Array(length), values, (value): number => (booleanOf(value, "data") ? 1 : 0));
     case "UINT8":
-      return Uint8Array.from(unsigned(8));
+      return fill(new Uint8Array(length), values, unsigned);
     case "INT8":
-      return Int8Array.from(signed(8));
+      return fill(new Int8Array(length), values, signed);
     case "UINT16":
-      return Uint16Array.from(unsigned(16));
+      return fill(new Uint16Array(length), values, unsigned);
     case "INT16":
-      return Int16Array.from(signed(16));
+      return fill(new Int16Array(length), values, signed);
     case "UINT32":
-      return Uint32Array.from(unsigned(32));
+      return fill(new Uint32Array(length), values, unsigned);
     case "INT32":
-      return Int32Array.from(signed(32));
+      return fill(new Int32Array(length), values, signed);
     case "UINT64":
-      return BigUint64Array.from(values, (value) => integerOf(value, "data", true));
+      return fill(new BigUint64Array(length), values, (value) => integerOf(value, "data", true));
     case "INT64":
-      return BigInt64Array.from(values, (value) => integerOf(value, "data", false));
+      return fill(new BigInt64Array(length), values, (value) => integerOf(value, "data", false));
     case "FP32":
-      return Float32Array.from(values, (value) => numberOf(value, "data"));
+      return fill(new Float32Array(length), values, number);
     case "FP64":
-      return Float64Array.from(values, (value) => numberOf(value, "data"));
+      return fill(new Float64Array(length), values, number);
     case "BYTES":
       return joinByteStrings(values.map(textBytes));
     case "FP16":
@@ -57,6 +73,12 @@ function arrayOf(input: string, datatype: Datatype, values: readonly Json[]): Ar
         `receiving ${datatype} data via JSON is not supported. Please use the binary data format for input ${input}`,
       );
   }
+}
+
+/** A whole number of which the lowest 32 bits count. @throws Refusal */
+function narrow(value: Json, unsigned: boolean): number {
+  const small = typeof value === "number" && Number.isSafeInteger(value) && (value >= 0 || !unsigned);
+  return small ? value : Number(BigInt.asIntN(32, integerOf(value, "data", unsigned)));
 }
 
 function textBytes(value: Json): Uint8Array {

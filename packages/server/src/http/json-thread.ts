@@ -81,7 +81,11 @@ class JsonThread {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ ...task, id });
+      // A body that lies alone in its memory goes over with it: nobody else reads it any more.
+      const whole =
+        "body" in task && task.body.byteLength === task.body.buffer.byteLength ? task.body : undefined;
+      const { buffer } = whole ?? {};
+      worker.postMessage({ ...task, id }, buffer instanceof ArrayBuffer ? [buffer] : []);
     });
   }
 
