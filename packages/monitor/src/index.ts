@@ -1,3 +1,4 @@
+export type { PushState } from "@strainflow/metrics";
 export { type Averages, averages } from "./averages.ts";
 export { type CsvSinkOptions, createCsvSink } from "./csv-sink.ts";
 export { createDeltas, type DeltaOptions, type Deltas, type ModelDelta, type ServerDelta } from "./deltas.ts";

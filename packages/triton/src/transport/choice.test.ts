@@ -44,7 +44,7 @@ describe("what carries gRPC", () => {
     ["everything", "*", "grpc://triton.cluster.example:8001"],
     ["an address", "10.0.0.9,10.0.0.7", "10.0.0.7:8001"],
     ["a network", "10.0.0.0/8", "10.1.2.3:8001"],
-    ["an address of version 6", "::1", "[::1]:8001"],
+    ["an address of version 6", "2001:db8::7", "[2001:db8::7]:8001"],
   ])("is frames beside a proxy that %s is excepted from", (_, exception, address) => {
     for (const name of ["no_proxy", "no_grpc_proxy"])
       expect(choose({}, { http_proxy: PROXY, [name]: exception }, address)).toBe("frames, frames");
@@ -58,6 +58,13 @@ describe("what carries gRPC", () => {
     (exceptions) => {
       for (const address of ["triton.example:8001", "192.168.0.1:8001"])
         expect(choose({}, { http_proxy: PROXY, no_proxy: exceptions }, address)).toBe("grpc-js, grpc-js");
+    },
+  );
+
+  it.each(["localhost:8001", "127.0.0.1:8001", "grpc://127.1.2.3:8001", "[::1]:8001"])(
+    "is frames to this machine itself, %s, whatever proxy there is",
+    (address) => {
+      expect(choose({}, { http_proxy: PROXY, https_proxy: PROXY }, address)).toBe("frames, frames");
     },
   );
 

@@ -45,8 +45,14 @@ const firstOf = (names: readonly string[], environment: Environment): string | u
 function isProxied(address: Address, environment: Environment): boolean {
   if (firstOf(PROXIES, environment) === undefined) return false;
   const { host } = hostAndPort(address);
+  // A proxy has no way to this machine's own loopback; grpc-js would ask it all the same.
+  if (isLoopback(host)) return false;
   const direct = (firstOf(NO_PROXIES, environment) ?? "").split(",").map((entry) => entry.trim());
   return !direct.some((entry) => entry !== "" && isNamed(host, entry));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 /** Whether an entry of `no_proxy` is about a host: `*`, the end of its name, its address, or its network. */

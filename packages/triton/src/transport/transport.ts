@@ -72,7 +72,7 @@ export interface TransportOptions extends CredentialOptions {
    *
    * What "frames" does not know, and "grpc-js" does, makes "grpc-js" the default: where `channelOptions` are given; where
    * `grpc_proxy`, `https_proxy` or `http_proxy` stands before the server (one that `no_grpc_proxy` or `no_proxy` does not
-   * except); and, with TLS, where `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` or `GRPC_SSL_CIPHER_SUITES` is set. Whoever names a
+   * except, and never before this machine's own loopback); and, with TLS, where `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` or `GRPC_SSL_CIPHER_SUITES` is set. Whoever names a
    * transport gets that one: "frames" goes past any proxy.
    */
   readonly transport?: TransportName;
