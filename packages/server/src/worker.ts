@@ -9,14 +9,15 @@ import { createNativeAggregator } from "./backends/native-aggregator.ts";
 import { createNativeSnapshotter } from "./backends/native-snapshotter.ts";
 import { loadOnnxModel } from "./backends/onnx-model.ts";
 import { Outbox } from "./backends/outbox.ts";
-import type { FromWorker, LoadSpec, MovedTensor, ToWorker } from "./backends/worker-messages.ts";
+import { type Packed, packFromWorker, unpackToWorker } from "./backends/packed-messages.ts";
+import type { FromWorker, LoadSpec, MovedTensor, RunTask, ToWorker } from "./backends/worker-messages.ts";
 import { nowNs } from "./scheduling/monotonic.ts";
 
 const port = parentPort;
 if (port === null) throw new Error(`worker.js is a worker thread's entry (thread ${threadId})`);
 
 const models = new Map<number, ComputeModel>();
-const outbox = new Outbox<FromWorker>((messages, transfer) => port.postMessage(messages, transfer));
+const outbox = new Outbox<FromWorker | Packed>((messages, transfer) => port.postMessage(messages, transfer));
 /** Models whose last run was short: answers may wait for the end of another such run, to leave together. */
 const quick = new Set<number>();
 const QUICK_NS = 100_000;
@@ -24,9 +25,9 @@ const MOST_WAITING = 8;
 let waiting = 0;
 let queue = Promise.resolve();
 
-port.on("message", (messages: readonly ToWorker[]) => {
+port.on("message", (messages: readonly (ToWorker | Packed)[]) => {
   waiting += messages.length;
-  for (const message of messages)
+  for (const message of messages.map(unpackToWorker))
     queue = queue
       .then(() => handle(message))
       .then(() => {
@@ -36,7 +37,7 @@ port.on("message", (messages: readonly ToWorker[]) => {
 });
 
 function answer(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
-  outbox.put(message, transfer);
+  outbox.put(packFromWorker(message), transfer);
   if (outbox.size >= MOST_WAITING) outbox.flush();
 }
 
@@ -104,7 +105,7 @@ function handOver(message: Extract<ToWorker, { type: "save" | "restore" }>): voi
   }
 }
 
-async function run(task: Extract<ToWorker, { type: "run" }>): Promise<void> {
+async function run(task: RunTask): Promise<void> {
   const beganNs = nowNs();
   let runNs = 0;
   let ranNs = 0;

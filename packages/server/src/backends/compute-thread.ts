@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { Refusal } from "../refusal.ts";
 import { Outbox } from "./outbox.ts";
+import { type Packed, packToWorker, unpackFromWorker } from "./packed-messages.ts";
 import type {
   FromWorker,
   GraphTensor,
@@ -32,7 +33,7 @@ export interface ThreadFigures {
   readonly restarts: number;
 }
 
-type TaskDone = (outcome: TaskResult | Refusal) => void;
+type WhenDone = (outcome: TaskResult | Refusal) => void;
 
 interface Load {
   readonly spec: LoadSpec;
@@ -56,14 +57,14 @@ export class ComputeThread {
   onLost: () => void = () => {};
   readonly #log: (message: string) => void;
   #worker: Worker;
-  readonly #outbox = new Outbox<ToWorker>((messages, transfer) =>
+  readonly #outbox = new Outbox<ToWorker | Packed>((messages, transfer) =>
     this.#worker.postMessage(messages, transfer),
   );
   #task = 0;
   #done = 0;
   #busyNs = 0;
   #restarted = 0;
-  readonly #tasks = new Map<number, TaskDone>();
+  readonly #tasks = new Map<number, WhenDone>();
   readonly #models = new Map<number, LoadSpec>();
   readonly #loading = new Map<number, Load>();
   /** Models that a thread which was started again has yet to load again. */
@@ -116,7 +117,7 @@ export class ComputeThread {
     steps: readonly StepRun[],
     tensors: readonly MovedTensor[],
     wanted: readonly string[],
-    done: TaskDone,
+    done: WhenDone,
   ): void {
     if (this.#state !== "running") {
       queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
@@ -131,16 +132,16 @@ export class ComputeThread {
   }
 
   /** Copies of a sequence's states, behind what was sent before this. `done` is called once, later. */
-  save(model: number, state: number, done: TaskDone): void {
+  save(model: number, state: number, done: WhenDone): void {
     this.#ask(done, (task) => ({ type: "save", task, model, state }));
   }
 
   /** Puts states in, before what is sent after this. `done` is called once, later. */
-  restore(model: number, state: number, tensors: readonly MovedTensor[], done: TaskDone): void {
+  restore(model: number, state: number, tensors: readonly MovedTensor[], done: WhenDone): void {
     this.#ask(done, (task) => ({ type: "restore", task, model, state, tensors }));
   }
 
-  #ask(done: TaskDone, message: (task: number) => ToWorker): void {
+  #ask(done: WhenDone, message: (task: number) => ToWorker): void {
     if (this.#state !== "running") {
       queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
       return;
@@ -177,7 +178,7 @@ export class ComputeThread {
   /** Leaves with all that is sent in this turn of the event loop. */
   #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
     if (this.#outbox.size === 0) setImmediate(() => this.#outbox.flush());
-    this.#outbox.put(message, transfer);
+    this.#outbox.put(packToWorker(message), transfer);
   }
 
   #start(): Worker {
@@ -191,8 +192,8 @@ export class ComputeThread {
       // What a task leaves behind is small and dies young: with V8's own 48 MB each, four threads held 70 MB more.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
-    worker.on("message", (messages: readonly FromWorker[]) => {
-      for (const message of messages) this.#hear(message);
+    worker.on("message", (messages: readonly (FromWorker | Packed)[]) => {
+      for (const message of messages) this.#hear(unpackFromWorker(message));
     });
     worker.on("error", (error) => this.#log(`${this.name}: ${error.message}`));
     worker.on("exit", (code) => this.#exit(code));

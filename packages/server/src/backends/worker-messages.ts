@@ -68,16 +68,28 @@ export interface RunMarks {
   readonly ranNs: number;
 }
 
+/** A chain of models to run. */
+export interface RunTask {
+  readonly type: "run";
+  readonly task: number;
+  readonly steps: readonly StepRun[];
+  readonly tensors: readonly MovedTensor[];
+  /** Names of the task's tensors that come back. */
+  readonly wanted: readonly string[];
+}
+
+/** What comes of a task. */
+export interface TaskDone {
+  readonly type: "done";
+  readonly task: number;
+  readonly tensors: readonly MovedTensor[];
+  /** When the thread took the task, when its first model began, and when its last one ended: `nowNs`. */
+  readonly marks: RunMarks;
+}
+
 export type ToWorker =
   | { readonly type: "load"; readonly model: number; readonly spec: LoadSpec }
-  | {
-      readonly type: "run";
-      readonly task: number;
-      readonly steps: readonly StepRun[];
-      readonly tensors: readonly MovedTensor[];
-      /** Names of the task's tensors that come back. */
-      readonly wanted: readonly string[];
-    }
+  | RunTask
   /** Answered with the states, as a task is. */
   | { readonly type: "save"; readonly task: number; readonly model: number; readonly state: number }
   /** Answered with nothing, as a task is. */
@@ -108,12 +120,6 @@ export type FromWorker =
       readonly outputs: readonly GraphTensor[];
     }
   | { readonly type: "not-loaded"; readonly model: number; readonly message: string }
-  | {
-      readonly type: "done";
-      readonly task: number;
-      readonly tensors: readonly MovedTensor[];
-      /** When the thread took the task, when its first model began, and when its last one ended: `nowNs`. */
-      readonly marks: RunMarks;
-    }
+  | TaskDone
   | { readonly type: "failed"; readonly task: number; readonly step: number; readonly message: string }
   | { readonly type: "closed" };
