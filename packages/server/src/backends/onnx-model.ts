@@ -1,11 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { ELEMENT_SIZES } from "@strainflow/series";
-import { InferenceSession, type Tensor } from "onnxruntime-node";
+import { InferenceSession, listSupportedBackends, type Tensor } from "onnxruntime-node";
 import { putStates } from "../sequences/put-states.ts";
 import { joinRows, rowOf, splitRows } from "../sequences/state-rows.ts";
 import { type Bf16Edges, isBf16Refusal, narrow, widen, withoutBf16Edges } from "./bf16-edges.ts";
 import { type ComputeModel, cloneTensor, datatypeOfOrt, fromOrt, toOrt } from "./compute-model.ts";
-import type { GraphTensor, LoadSpec, MovedTensor, StateRow, StateSpec, StepRun } from "./worker-messages.ts";
+import type {
+  GraphTensor,
+  LoadSpec,
+  MovedTensor,
+  ProviderSpec,
+  StateRow,
+  StateSpec,
+  StepRun,
+} from "./worker-messages.ts";
 
 /** Loads an ONNX file. Graph and states are checked against each other by the loader, which knows the configuration. */
 export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
@@ -15,6 +23,7 @@ export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
     graphOptimizationLevel: spec.optimizationLevel,
     executionMode: spec.interOpThreads > 1 ? "parallel" : "sequential",
     logSeverityLevel: 3,
+    ...executionProviders(spec.providers ?? []),
     // Threads that spin between runs burn the very cores that other models and the event loop need.
     extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
   };
@@ -26,6 +35,20 @@ export async function loadOnnxModel(spec: LoadSpec): Promise<ComputeModel> {
   const edges = withoutBf16Edges(await readFile(spec.path));
   const session = await InferenceSession.create(edges.file, options);
   return new OnnxModel(session, spec.states, edges);
+}
+
+/** What a provider cannot run, the CPU's own does. @throws where ONNX Runtime was built without it */
+function executionProviders(
+  asked: readonly ProviderSpec[],
+): Pick<InferenceSession.SessionOptions, "executionProviders"> {
+  if (asked.length === 0) return {};
+  const known = listSupportedBackends().map(({ name }) => name);
+  for (const { name } of asked)
+    if (!known.includes(name))
+      throw new Error(
+        `unknown Execution Accelerator '${name}' is requested; this ONNX Runtime has ${known.join(", ")}`,
+      );
+  return { executionProviders: [...asked.map(({ name, parameters }) => ({ ...parameters, name })), "cpu"] };
 }
 
 const NO_BF16: Omit<Bf16Edges, "file"> = { inputs: new Map(), outputs: new Map() };

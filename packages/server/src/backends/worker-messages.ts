@@ -33,11 +33,19 @@ export interface NativeSpec {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+export interface ProviderSpec {
+  readonly name: string;
+  /** Options of the provider's own. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
 export interface LoadSpec {
   readonly path: string;
   readonly intraOpThreads: number;
   readonly interOpThreads: number;
   readonly optimizationLevel: "disabled" | "basic" | "all";
+  /** ONNX Runtime's execution providers to try before its CPU's own, in order. */
+  readonly providers?: readonly ProviderSpec[];
   readonly states: readonly StateSpec[];
   readonly native?: NativeSpec;
 }

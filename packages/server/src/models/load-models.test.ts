@@ -62,6 +62,18 @@ describe("a repository that cannot be served is refused with the reason", () => 
     ],
     ["a GPU", plain(`${io}\ninstance_group [ { kind: KIND_GPU } ]`), "KIND_GPU"],
     [
+      "an accelerator that is not there",
+      plain(
+        `${io}\noptimization { execution_accelerators { cpu_execution_accelerator [ { name: "openvino" } ] } }`,
+      ),
+      "unknown Execution Accelerator 'openvino' is requested",
+    ],
+    [
+      "threads that are no number",
+      plain(`${io}\nparameters { key: "intra_op_thread_count" value { string_value: "all" } }`),
+      "parameter intra_op_thread_count is 'all'",
+    ],
+    [
       "a preferred batch where there are none",
       plain(`${io}\ndynamic_batching { preferred_batch_size: [2] }`),
       "dynamic batching preferred size must be <= max batch size",

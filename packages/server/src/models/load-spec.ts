@@ -68,7 +68,15 @@ export async function loadSpec(folder: ModelFolder, version: string, threads: nu
     optimizationLevel: (config.optimization?.graph?.level ?? 0) < 0 ? "basic" : "all",
     states: await stateSpecs(folder),
     ...(native === undefined ? {} : { native }),
+    ...providers(config),
   };
+}
+
+/** Those for CPUs: where no instance is on a GPU, Triton does not look at those for GPUs either. */
+function providers({ optimization }: ModelConfig): Pick<LoadSpec, "providers"> {
+  const asked = optimization?.executionAccelerators?.cpuExecutionAccelerator ?? [];
+  if (asked.length === 0) return {};
+  return { providers: asked.map(({ name, parameters }) => ({ name, parameters: { ...parameters } })) };
 }
 
 async function stateSpecs({ config, path }: ModelFolder): Promise<readonly StateSpec[]> {
