@@ -73,6 +73,9 @@ for name, (module, client) in clients.items():
     client.update_log_settings({"log_verbose_level": 1})
     mine["log"] = client.get_log_settings(**json_form)
     client.update_log_settings({"log_verbose_level": 0})
+    # While there are models: of none, Triton tells nothing either.
+    text = urllib.request.urlopen(metrics_address).read().decode()
+    results["families"] = {family.name: family.type for family in text_string_to_metric_families(text)}
     mine["unknown"] = refused(lambda: client.load_model("nope"))
     client.unload_model("brought")
     client.unload_model("net", unload_dependents=True)
@@ -86,6 +89,4 @@ database = ProtoReflectionDescriptorDatabase(channel)
 results["services"] = list(database.get_services())
 pool = DescriptorPool(database)
 results["methods"] = {name: len(pool.FindServiceByName(name).methods) for name in results["services"]}
-text = urllib.request.urlopen(metrics_address).read().decode()
-results["families"] = {family.name: family.type for family in text_string_to_metric_families(text)}
 print(json.dumps(results))
