@@ -1,5 +1,7 @@
 // Our server beside the real Triton, in one run and by turns: the streamed snapshotter → network → averager, and requests
 // by themselves with dynamic batching. And against the floor: what a request costs beyond the bare run of its model.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +14,8 @@ import { ANSWERED_SIZE, ASKED_SIZE, repeatGraph, streamOf, writeModels } from ".
 
 const ROUNDS = 3;
 const SECONDS = 2.5;
+/** V8 has compiled what requests need after some ten thousand of them: a server that runs for days is measured. */
+const WARM_UP = { least: 12_000, longestSeconds: 6 };
 const TRITON = "Triton (python backend)";
 /** µs of the server's CPU for an answer of 16 KB, beyond what its model takes. */
 const FLOOR_GOAL = 120;
@@ -59,7 +63,8 @@ let sequenceId = 1;
 /** One server under one load, for a while. */
 function load(server, work) {
   sequenceId += 10;
-  const options = { ...work, address: server.address, pid: server.pid, seconds: SECONDS, sequenceId };
+  const times = { warmUp: WARM_UP, seconds: SECONDS };
+  const options = { ...work, ...times, address: server.address, pid: server.pid, sequenceId };
   return ask(process.execPath, [file("server/load.mjs")], options);
 }
 
@@ -142,6 +147,7 @@ async function aboveFloor({ folder, ours, note, tell }) {
   const lines = [];
   for (const work of FLOOR) {
     const samples = [];
+    const ways = [];
     for (let r = 0; r < ROUNDS; r++) {
       const bare = await ask(process.execPath, [file("server/bare-run.mjs")], {
         path,
@@ -150,6 +156,8 @@ async function aboveFloor({ folder, ours, note, tell }) {
       });
       const { cpuMicroseconds } = await load(ours, work);
       samples.push({ ours: cpuMicroseconds - bare.cpuMicroseconds, theirs: FLOOR_GOAL });
+      const way = await bareServer(path, work.inFlight);
+      ways.push({ ours: cpuMicroseconds, theirs: way.cpuMicroseconds });
     }
     tell(
       `beyond the bare run, ${work.title}: ${samples.map((sample) => sample.ours.toFixed(0)).join(", ")} µs`,
@@ -164,7 +172,38 @@ async function aboveFloor({ folder, ours, note, tell }) {
         cost: true,
         ...note,
       }),
+      outcome({
+        name: `server/16 KB answers, ${work.title}, server CPU`,
+        unit: "µs/request",
+        against: "socket, thread and run alone",
+        samples: ways,
+        goal: null,
+        cost: true,
+        ...note,
+      }),
     );
   }
   return lines;
+}
+
+/** The same model behind a socket and a thread, and nothing else: what the machine takes for the way. */
+async function bareServer(path, inFlight) {
+  const sizes = { asked: 4 * ASKED_SIZE, answered: 4 * ANSWERED_SIZE };
+  const child = spawn(
+    process.execPath,
+    [file("server/bare-server.mjs"), JSON.stringify({ path, ...sizes })],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
+  try {
+    const [line] = await once(child.stdout, "data");
+    const { port } = JSON.parse(line.toString());
+    const times = { warmUp: WARM_UP, seconds: SECONDS };
+    const options = { ...sizes, ...times, port, pid: child.pid, inFlight };
+    return await ask(process.execPath, [file("server/bare-load.mjs")], options);
+  } finally {
+    child.stdin.end();
+    await once(child, "close");
+  }
 }

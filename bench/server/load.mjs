@@ -5,15 +5,16 @@ import { connect } from "@strainflow/triton";
 import { callsOf } from "./calls.mjs";
 import { treeCpu } from "./process-tree.mjs";
 
-/** What a server compiles or allocates on its way is not what is asked for. */
-const WARM_UP_S = 1.5;
-
 const options = JSON.parse(process.argv[2]);
 const client = await connect(options.address, { transport: "frames" });
 const model = await client.servedModel(options.model);
 const phases = callsOf(model, options);
 
-await phases.run(WARM_UP_S);
+// What a server compiles or allocates on its way is not what is asked for.
+let answers = 0;
+const began = performance.now();
+do answers += (await phases.run(1.5)).times.length;
+while (answers < options.warmUp.least && performance.now() - began < 1000 * options.warmUp.longestSeconds);
 const cpu = treeCpu(options.pid);
 const own = process.cpuUsage();
 const from = performance.now();
