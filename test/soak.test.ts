@@ -79,7 +79,7 @@ describe.skipIf(!existsSync("/proc/self/fd"))(
         await writeAveragingEnsemble(folder, averaging, { scheduling: "oldest" });
         const sampler = pathToFileURL(support("soak-server.mjs")).href;
         const options = JSON.stringify({ repository: folder, metricsPort: false });
-        const flags = ["--single-threaded-gc", "--import", sampler];
+        const flags = ["--single-threaded-gc", "--max-semi-space-size=4", "--import", sampler];
         const started = start([...flags, childEntry, options]);
         server = started.child;
         const ready = await readyOf(server, started.said);

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { Refusal } from "../refusal.ts";
 import { Outbox } from "./outbox.ts";
 import { type Packed, packToWorker, unpackFromWorker } from "./packed-messages.ts";
+import { TaskTable } from "./task-table.ts";
 import type {
   FromWorker,
   GraphTensor,
@@ -60,11 +61,10 @@ export class ComputeThread {
   readonly #outbox = new Outbox<ToWorker | Packed>((messages, transfer) =>
     this.#worker.postMessage(messages, transfer),
   );
-  #task = 0;
   #done = 0;
   #busyNs = 0;
   #restarted = 0;
-  readonly #tasks = new Map<number, WhenDone>();
+  readonly #tasks = new TaskTable<WhenDone>();
   readonly #models = new Map<number, LoadSpec>();
   readonly #loading = new Map<number, Load>();
   /** Models that a thread which was started again has yet to load again. */
@@ -123,8 +123,7 @@ export class ComputeThread {
       queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
       return;
     }
-    const task = ++this.#task;
-    this.#tasks.set(task, done);
+    const task = this.#tasks.put(done);
     this.#send(
       { type: "run", task, steps, tensors, wanted },
       tensors.map(({ buffer }) => buffer),
@@ -146,8 +145,7 @@ export class ComputeThread {
       queueMicrotask(() => done(new Refusal("UNAVAILABLE", `${this.name} is not running`)));
       return;
     }
-    const task = ++this.#task;
-    this.#tasks.set(task, done);
+    const task = this.#tasks.put(done);
     this.#send(message(task));
   }
 
@@ -204,8 +202,7 @@ export class ComputeThread {
     switch (message.type) {
       case "done":
       case "failed": {
-        const done = this.#tasks.get(message.task);
-        this.#tasks.delete(message.task);
+        const done = this.#tasks.take(message.task);
         this.#done += 1;
         if (message.type === "done") this.#busyNs += message.marks.ranNs - message.marks.runNs;
         done?.(message.type === "done" ? message : new Refusal("INTERNAL", message.message));
@@ -233,8 +230,7 @@ export class ComputeThread {
   #exit(code: number): void {
     this.#outbox.clear();
     const closing = this.#state === "closing";
-    const lost = [...this.#tasks.values()];
-    this.#tasks.clear();
+    const lost = this.#tasks.clear();
     const loading = [...this.#loading.values()];
     this.#loading.clear();
     if (closing) this.#state = "dead";

@@ -25,7 +25,7 @@ export interface ServerOfProcesses
 }
 
 /** As the launcher runs a server that is one process: helper threads mark the small heap over and over. */
-const NODE_FLAGS = ["--single-threaded-gc"];
+const NODE_FLAGS = ["--single-threaded-gc", "--max-semi-space-size=4"];
 
 /** How long processes may take to be gone when they have said that they are done, in milliseconds. */
 const GONE_MS = 1000;

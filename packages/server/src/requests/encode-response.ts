@@ -102,12 +102,31 @@ const flag = (key: string, value: boolean): Uint8Array =>
 export const FINAL: Uint8Array = flag("triton_final_response", true);
 export const NOT_FINAL: Uint8Array = flag("triton_final_response", false);
 
+/** Of requests between a sequence's first and last, which are nearly all of them. */
+const between = new Map<SequencePlace["id"], Uint8Array>();
+const MOST_REMEMBERED = 4096;
+const LONGEST_REMEMBERED = 256;
+
 /** The sequence that a response is of: Triton's ensembles say so, other models do not. */
-export function sequenceParameters({ id, start, end }: SequencePlace): Uint8Array {
-  const place = parameter("sequence_id", (writer) =>
+export function sequenceParameters(place: SequencePlace): Uint8Array {
+  const { id, start, end } = place;
+  if (start || end) return encodePlace(place);
+  const known = between.get(id);
+  if (known !== undefined) return known;
+  const bytes = encodePlace(place);
+  // An id may be any text.
+  if (bytes.byteLength <= LONGEST_REMEMBERED) {
+    if (between.size === MOST_REMEMBERED) between.clear();
+    between.set(id, bytes);
+  }
+  return bytes;
+}
+
+function encodePlace({ id, start, end }: SequencePlace): Uint8Array {
+  const named = parameter("sequence_id", (writer) =>
     typeof id === "string" ? writer.tag(3, 2).string(id) : writer.tag(2, 0).int64(id),
   );
-  return Buffer.concat([place, flag("sequence_start", start), flag("sequence_end", end)]);
+  return Buffer.concat([named, flag("sequence_start", start), flag("sequence_end", end)]);
 }
 
 /** A `ModelStreamInferResponse` without outputs, with its prefix: a decoupled request is done. */
