@@ -225,6 +225,7 @@ describeTriton("the client and a real Triton", () => {
         await client.systemMemory.unregister("region");
         await expect(client.systemMemory.status("region")).rejects.toMatchObject({ tag: "rpc-failed" });
       } finally {
+        await client.systemMemory.unregister();
         await rm(file);
       }
       await expect(client.systemMemory.register("gone", { key, byteSize: 4 })).rejects.toMatchObject({
