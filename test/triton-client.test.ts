@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectOptions, connect, parseClasses, type TritonClient } from "@strainflow/triton";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ELEMENTS, plain } from "./support/every-datatype.ts";
 import { ECHOED, writeProtocolModels } from "./support/protocol-models.ts";
 import { describeTriton, type RealTriton, startRealTriton } from "./support/real-triton.ts";
@@ -222,10 +222,11 @@ describeTriton("the client and a real Triton", () => {
         expect(Object.keys(outputs)).toEqual(["out_INT8"]);
         const bytes = await readFile(file);
         expect([...new Float32Array(Uint8Array.from(bytes).buffer)]).toEqual([0, 1, 2, 1, 2]);
-        await client.systemMemory.unregister("region");
+        // Triton lets go of it after it has answered.
+        await vi.waitFor(() => client.systemMemory.unregister("region"), 5000);
         await expect(client.systemMemory.status("region")).rejects.toMatchObject({ tag: "rpc-failed" });
       } finally {
-        await client.systemMemory.unregister();
+        await vi.waitFor(() => client.systemMemory.unregister(), 5000);
         await rm(file);
       }
       await expect(client.systemMemory.register("gone", { key, byteSize: 4 })).rejects.toMatchObject({

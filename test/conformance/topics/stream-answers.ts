@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { GRPCInferenceService } from "@strainflow/proto";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type Topic, topic } from "../subject.ts";
 import { float32, int32, int64, integers, strings, uint32 } from "../wire/bytes.ts";
 import { type InferInit, type InferOptions, inferRequest } from "../wire/messages.ts";
@@ -33,7 +33,8 @@ export const streamAnswers: Topic = topic("answers of a stream", (subject) => {
     await client.call(method.systemSharedMemoryRegister, { name: region, key, byteSize: 64n });
   });
   afterAll(async () => {
-    await client.call(method.systemSharedMemoryUnregister, { name: region });
+    // Triton lets go of it after it has answered.
+    await vi.waitFor(() => client.call(method.systemSharedMemoryUnregister, { name: region }), 5000);
     rmSync(file, { force: true });
     client.close();
   });
